@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A call: two legs in conversation, either of which may be replaced while it lasts. SIP thread only.
+
+The core is the table at the end of this file: (state, who, event) -> what to do. Everything that takes time (transfer,
+timers of modules) is a coroutine that belongs to the call and is cancelled when it ends. A coroutine that moves people
+around takes the fate of the legs into its hands with `guarded`, and gives it back when it is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Any
+
+from b2bua.calls import reason as reasons
+from b2bua.calls.ears import Ears, PassDigits
+from b2bua.calls.events import Events
+from b2bua.calls.leg import (
+    Answered,
+    Ended,
+    Held,
+    InfoReceived,
+    Invite,
+    Leg,
+    LegEvent,
+    LegState,
+    MediaChanged,
+    Pressed,
+    Progress,
+    ReferAsked,
+    Released,
+)
+from b2bua.calls.path import Mixer, Path
+from b2bua.calls.reason import EndReason
+
+log = logging.getLogger(__name__)
+
+
+class CallState(StrEnum):
+    """Where the conversation stands."""
+
+    DIALING = "dialing"  # the other side is being called
+    RINGING = "ringing"
+    TALKING = "talking"
+    ENDING = "ending"  # legs are being hung up
+    ENDED = "ended"
+
+
+Guard = Callable[[Leg, LegEvent], bool]
+
+
+class Call:
+    """The conversation of leg `a` (who called) and leg `b` (who was called).
+
+    id          ours, of 32 hex digits; legs have their own SIP Call-IDs
+    legs        every leg that belongs to it, also those that ring or are consulted
+    account_id  whose call it is, or None
+    """
+
+    def __init__(self, call_id: str, a: Leg, invite: Invite, mixer: Mixer, events: Events, *,
+                 account_id: str | None, direction: str) -> None:
+        self.id = call_id
+        self.a = a
+        self.b: Leg | None = None
+        self.invite = invite
+        self.state = CallState.DIALING
+        self.legs: set[Leg] = {a}
+        self.account_id = account_id
+        self.direction = direction
+        self.reason: EndReason | None = None
+        self.began_s = time.monotonic()
+        self.began_at_s = time.time()
+        self.answered_s: float | None = None
+        self._answered = asyncio.Event()
+        self.path = Path(mixer)
+        self.ears: Ears = PassDigits(self.other)
+        self._events = events
+        self._guard: Guard | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._on_ended: list[Callable[[Call], None]] = []
+
+    # -- who is who ---------------------------------------------------------------------------------------------
+
+    def other(self, leg: Leg) -> Leg | None:
+        """The partner of a leg of the pair; None for any other leg."""
+        if leg is self.a:
+            return self.b
+        return self.a if leg is self.b else None
+
+    def add(self, leg: Leg) -> None:
+        """A leg more; its end is this call's business."""
+        self.legs.add(leg)
+
+    def dialed(self, b: Leg) -> None:
+        """Leg b is being called."""
+        self.b = b
+        self.add(b)
+
+    def replace(self, old: Leg, new: Leg) -> None:
+        """`new` takes the place of `old` in the pair and they talk; `old` stays a leg until it ends."""
+        if old is self.a:
+            self.a = new
+        elif old is self.b:
+            self.b = new
+        else:
+            raise ValueError(f"leg {old.id} is not of the pair of call {self.id}")
+        self.add(new)
+        self.join()
+        self.publish("call.leg_replaced", leg_id=new.id, old_leg_id=old.id)
+        self.ears.changed()
+
+    def join(self) -> None:
+        """Let the pair hear each other."""
+        if self.b is not None:
+            self.path.join(self.a, self.b)
+
+    # -- events -------------------------------------------------------------------------------------------------
+
+    def publish(self, name: str, *, leg_id: str | None = None, **fields: Any) -> None:
+        """Tell the world something of this call."""
+        self._events.publish(name, call_id=self.id, leg_id=leg_id, account_id=self.account_id, **fields)
+
+    def heard(self, leg: Leg, event: LegEvent) -> None:
+        """A leg reports. The guard first, then what is the same in every state, then the table."""
+        if isinstance(event, Ended):
+            self.legs.discard(leg)
+        if isinstance(event, MediaChanged):
+            self.path.refresh()
+        if self._guard is not None and self._guard(leg, event):
+            return
+        if isinstance(event, (Pressed, Released)):
+            self._keys(leg, event)
+        elif isinstance(event, (Held, InfoReceived)):
+            self._pass_on(leg, event)
+        elif isinstance(event, ReferAsked):
+            leg.notify_refer(501, "Not Implemented", final=True)
+        else:
+            who = "a" if leg is self.a else "b" if leg is self.b else "extra"
+            action = _TABLE.get((self.state, who, type(event)))
+            if action is not None:
+                action(self, leg, event)
+        self._close_if_empty()
+
+    def _keys(self, leg: Leg, event: Pressed | Released) -> None:
+        if isinstance(event, Pressed):
+            self.ears.pressed(leg, event.digit)
+        else:
+            self.ears.released(leg, event.digit, event.duration_ms)
+
+    def _pass_on(self, leg: Leg, event: Held | InfoReceived) -> None:
+        other = self.other(leg)
+        if other is None or other.state is LegState.ENDED:
+            return
+        if isinstance(event, Held):
+            other.hold(event.on)
+        else:
+            other.send_info(event.content_type, event.body)
+
+    # -- taking part --------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def guarded(self, guard: Guard) -> Iterator[None]:
+        """While this lasts the guard sees every event first and may keep it (by returning True).
+
+        Afterwards the pair is looked at: if one of the two has gone in the meantime, the call ends.
+        """
+        if self._guard is not None:
+            raise RuntimeError("the legs of this call are being moved already")
+        self._guard = guard
+        try:
+            yield
+        finally:
+            self._guard = None
+            self.settle()
+
+    @property
+    def is_guarded(self) -> bool:
+        """Is something moving the legs?"""
+        return self._guard is not None
+
+    def settle(self) -> None:
+        """Make the call fit its pair: if one of them has gone, end it."""
+        if self.state is CallState.TALKING:
+            for leg in (self.a, self.b):
+                if leg is not None and leg.state is LegState.ENDED:
+                    self.end(leg.reason or reasons.HANGUP)
+                    break
+        self._close_if_empty()
+
+    def task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run a coroutine that belongs to this call: it is cancelled when the call ends; a bug in it ends only itself."""
+        task = asyncio.get_running_loop().create_task(work, name=f"{name} of call {self.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+        return task
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("%s failed", task.get_name(), exc_info=task.exception())
+
+    async def answered(self) -> None:
+        """Until somebody answers (a cancelled task: until the call ends)."""
+        await self._answered.wait()
+
+    def on_ended(self, callback: Callable[[Call], None]) -> None:
+        """Be told once when the last leg has gone."""
+        self._on_ended.append(callback)
+
+    # -- ending -------------------------------------------------------------------------------------------------
+
+    def end(self, reason: EndReason) -> None:
+        """Hang up every leg; the call is over when the last one has ended."""
+        if self.state in (CallState.ENDING, CallState.ENDED):
+            return
+        self.state = CallState.ENDING
+        self.reason = reason
+        for task in list(self._tasks):
+            task.cancel()
+        self.path.part()
+        for leg in list(self.legs):
+            leg.hangup(reason)
+        self._close_if_empty()
+
+    def _close_if_empty(self) -> None:
+        if self.legs or self.state is CallState.ENDED:
+            return
+        self.state = CallState.ENDED
+        for task in list(self._tasks):
+            task.cancel()
+        self.ears.closed()
+        for callback in self._on_ended:
+            callback(self)
+
+
+# -- the table ------------------------------------------------------------------------------------------------------
+
+def _ring(call: Call, leg: Leg, event: LegEvent) -> None:
+    assert isinstance(event, Progress)
+    call.state = CallState.RINGING
+    call.a.ring(event.code, event.text, media=event.media, codecs=(leg.codec,) if leg.codec else ())
+    if event.media:
+        call.join()
+
+
+def _answer(call: Call, leg: Leg, event: LegEvent) -> None:
+    call.state = CallState.TALKING
+    call.answered_s = time.monotonic()
+    call._answered.set()
+    call.a.answer(codecs=(leg.codec,) if leg.codec else ())
+    call.join()
+    call.publish("call.answered", leg_id=leg.id, setup_s=call.answered_s - call.began_s)
+    call.ears.changed()
+
+
+def _end(call: Call, leg: Leg, event: LegEvent) -> None:
+    assert isinstance(event, Ended)
+    call.end(event.reason)
+
+
+_TABLE: dict[tuple[CallState, str, type], Callable[[Call, Leg, LegEvent], None]] = {
+    (CallState.DIALING, "b", Progress): _ring,
+    (CallState.RINGING, "b", Progress): _ring,
+    (CallState.DIALING, "b", Answered): _answer,
+    (CallState.RINGING, "b", Answered): _answer,
+    (CallState.DIALING, "a", Ended): _end,
+    (CallState.RINGING, "a", Ended): _end,
+    (CallState.TALKING, "a", Ended): _end,
+    (CallState.DIALING, "b", Ended): _end,
+    (CallState.RINGING, "b", Ended): _end,
+    (CallState.TALKING, "b", Ended): _end,
+}
