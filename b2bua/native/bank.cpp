@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "bank.hpp"
+
+#include <sys/mman.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <vector>
+
+#include <pjsua-lib/pjsua.h>
+
+namespace {
+
+enum { FRAMES_PER_SECOND = 50, BITS_PER_SAMPLE = 16, CLOSED = 0, OPEN = 1 };
+
+/// The conference port of one slot. Created at the slot's first use and kept for the life of the process:
+/// a port that is never removed cannot be removed too early.
+struct Tap {
+    pjmedia_port port;       // first: PJMEDIA hands back a pointer to it
+    BankCore* core;
+    int slot;
+    int conf_port;           // -1 until added
+    std::atomic<int> state;  // OPEN or CLOSED, written by the SIP thread
+    std::atomic<int> busy;   // the clock thread is inside write()
+};
+
+pj_status_t tap_put_frame(pjmedia_port* port, pjmedia_frame* frame);
+pj_status_t tap_get_frame(pjmedia_port*, pjmedia_frame* frame);
+
+void* map_zeroed(size_t bytes)
+{
+    // Pages that are never written cost nothing, so a bank may be sized for the largest load.
+    void* block = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (block == MAP_FAILED)
+        throw std::bad_alloc();
+    return block;
+}
+
+}  // namespace
+
+struct BankCore {
+    const int slots, ring_frames, frame_samples, clock_rate;
+    int16_t* samples;
+    std::atomic<uint64_t>* heads;    // same layout as uint64_t (lock-free, asserted below)
+    uint32_t* generations;
+    std::unique_ptr<Tap[]> taps;
+    std::deque<int> free_slots;      // SIP thread; first in, first out, so that a slot rests before it is used again
+    std::atomic<uint64_t> tick;      // in progress; 0 = the clock has not been seen
+    uint64_t clock_frames;           // clock thread only: the conference's own count at `tick`
+
+    BankCore(int slots_, int ring_frames_, int rate);
+    void advance(uint64_t clock_frame);
+    void write(Tap& tap, const pjmedia_frame* frame);
+    void silence(int slot, uint64_t from, uint64_t to);
+    bool create_tap(int slot);
+    int16_t* column(int slot, uint64_t tick_index);
+};
+
+static_assert(sizeof(std::atomic<uint64_t>) == sizeof(uint64_t), "heads are read by numpy as uint64");
+static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "the clock thread must not take a lock");
+
+BankCore::BankCore(int slots_, int ring_frames_, int rate)
+    : slots(slots_), ring_frames(ring_frames_), frame_samples(rate / FRAMES_PER_SECOND), clock_rate(rate),
+      taps(new Tap[slots_]()), tick(0), clock_frames(0)
+{
+    samples = static_cast<int16_t*>(map_zeroed(size_t(slots) * ring_frames * frame_samples * sizeof(int16_t)));
+    heads = static_cast<std::atomic<uint64_t>*>(map_zeroed(size_t(slots) * sizeof(uint64_t)));
+    generations = static_cast<uint32_t*>(map_zeroed(size_t(slots) * sizeof(uint32_t)));
+    for (int slot = 0; slot < slots; ++slot) {
+        taps[slot].core = this;
+        taps[slot].slot = slot;
+        taps[slot].conf_port = -1;
+        free_slots.push_back(slot);
+    }
+}
+
+int16_t* BankCore::column(int slot, uint64_t tick_index)
+{
+    return samples + (size_t(slot) * ring_frames + tick_index % ring_frames) * frame_samples;
+}
+
+/// The first tap of a clock tick moves our tick on; the others of that tick find it moved.
+/// The conference's count starts again from 0 when the null device is opened anew: ours only ever rises.
+void BankCore::advance(uint64_t clock_frame)
+{
+    const uint64_t now = tick.load(std::memory_order_relaxed);
+    if (now != 0 && clock_frame == clock_frames)
+        return;
+    const uint64_t steps = (now != 0 && clock_frame > clock_frames) ? clock_frame - clock_frames : 1;
+    clock_frames = clock_frame;
+    tick.store(now + steps, std::memory_order_release);
+}
+
+void BankCore::silence(int slot, uint64_t from, uint64_t to)
+{
+    if (to - from > uint64_t(ring_frames))
+        from = to - ring_frames;
+    for (; from < to; ++from)
+        std::memset(column(slot, from), 0, size_t(frame_samples) * sizeof(int16_t));
+}
+
+/// Clock thread. Never waits: `busy` only tells open() on the SIP thread to wait for us (microseconds, at most).
+void BankCore::write(Tap& tap, const pjmedia_frame* frame)
+{
+    advance(frame->timestamp.u64 / unsigned(frame_samples));
+    tap.busy.store(1);
+    if (tap.state.load() == OPEN) {
+        const uint64_t now = tick.load(std::memory_order_relaxed);
+        const uint64_t head = heads[tap.slot].load(std::memory_order_relaxed);
+        const size_t bytes = size_t(frame_samples) * sizeof(int16_t);
+        if (now >= head) {
+            silence(tap.slot, head, now);
+            if (frame->type == PJMEDIA_FRAME_TYPE_AUDIO && frame->buf && frame->size >= bytes)
+                std::memcpy(column(tap.slot, now), frame->buf, bytes);
+            else
+                std::memset(column(tap.slot, now), 0, bytes);
+            heads[tap.slot].store(now + 1, std::memory_order_release);
+        }
+    }
+    tap.busy.store(0);
+}
+
+bool BankCore::create_tap(int slot)
+{
+    Tap& tap = taps[slot];
+    if (tap.conf_port >= 0)
+        return true;
+    char text[PJ_MAX_OBJ_NAME];
+    snprintf(text, sizeof(text), "tap%d", slot);
+    pj_pool_t* pool = pjsua_pool_create(text, 512, 512);
+    if (!pool)
+        return false;
+    pj_str_t name;
+    pj_strdup2_with_null(pool, &name, text);
+    pjmedia_port_info_init(&tap.port.info, &name, PJMEDIA_SIG_CLASS_APP('T', 'A', 'P'), clock_rate, 1,
+                           BITS_PER_SAMPLE, frame_samples);
+    tap.port.put_frame = &tap_put_frame;
+    tap.port.get_frame = &tap_get_frame;
+    pjsua_conf_port_id id = PJSUA_INVALID_ID;
+    if (pjsua_conf_add_port(pool, &tap.port, &id) != PJ_SUCCESS) {
+        pj_pool_release(pool);
+        return false;
+    }
+    tap.conf_port = id;  // its pool is released with PJSUA's pool factory
+    return true;
+}
+
+namespace {
+
+pj_status_t tap_put_frame(pjmedia_port* port, pjmedia_frame* frame)
+{
+    Tap* tap = reinterpret_cast<Tap*>(port);
+    tap->core->write(*tap, frame);
+    return PJ_SUCCESS;
+}
+
+pj_status_t tap_get_frame(pjmedia_port*, pjmedia_frame* frame)
+{
+    frame->type = PJMEDIA_FRAME_TYPE_NONE;  // a tap only listens
+    return PJ_SUCCESS;
+}
+
+}  // namespace
+
+Bank::Bank(int slots, int ring_frames, int clock_rate_hz) : core_(nullptr)
+{
+    if (slots <= 0 || ring_frames <= 0 || clock_rate_hz < FRAMES_PER_SECOND || clock_rate_hz % FRAMES_PER_SECOND)
+        throw std::invalid_argument("Bank: slots, ring_frames and clock_rate_hz must be positive; 20 ms whole samples");
+    core_ = new BankCore(slots, ring_frames, clock_rate_hz);
+}
+
+Bank::~Bank()
+{
+    // The clock thread may still call the taps, so the core outlives us; closed taps touch only their own flags.
+    for (int slot = 0; slot < core_->slots; ++slot)
+        core_->taps[slot].state.store(CLOSED);
+}
+
+int Bank::open(int conf_port)
+{
+    if (core_->free_slots.empty())
+        return -1;
+    if (conf_port < 0)
+        return -2;
+    const int slot = core_->free_slots.front();
+    Tap& tap = core_->taps[slot];
+    if (!core_->create_tap(slot))
+        return -2;
+    while (tap.busy.load()) {}  // a frame of the slot's former leg is being dropped right now: less than a microsecond
+    std::memset(core_->column(slot, 0), 0, size_t(core_->ring_frames) * core_->frame_samples * sizeof(int16_t));
+    core_->heads[slot].store(core_->tick.load() + 1);
+    if (pjsua_conf_connect(conf_port, tap.conf_port) != PJ_SUCCESS)
+        return -2;
+    core_->free_slots.pop_front();
+    ++core_->generations[slot];
+    tap.state.store(OPEN);
+    return slot;
+}
+
+void Bank::close(int slot, int conf_port)
+{
+    if (slot < 0 || slot >= core_->slots || core_->taps[slot].state.load() != OPEN)
+        return;
+    core_->taps[slot].state.store(CLOSED);
+    if (conf_port >= 0)
+        pjsua_conf_disconnect(conf_port, core_->taps[slot].conf_port);
+    core_->free_slots.push_back(slot);
+}
+
+unsigned long long Bank::tick() const { return core_->tick.load(std::memory_order_acquire); }
+unsigned long long Bank::samples_address() const { return reinterpret_cast<uintptr_t>(core_->samples); }
+unsigned long long Bank::heads_address() const { return reinterpret_cast<uintptr_t>(core_->heads); }
+unsigned long long Bank::generations_address() const { return reinterpret_cast<uintptr_t>(core_->generations); }
+int Bank::slots() const { return core_->slots; }
+int Bank::ring_frames() const { return core_->ring_frames; }
+int Bank::frame_samples() const { return core_->frame_samples; }
+int Bank::in_use() const { return core_->slots - int(core_->free_slots.size()); }
+
+int Bank::tap_port(int slot) const
+{
+    return slot < 0 || slot >= core_->slots ? -1 : core_->taps[slot].conf_port;
+}

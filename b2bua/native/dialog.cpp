@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "dialog.hpp"
+
+#include <pjsua-lib/pjsua.h>
+#include <pjsua-lib/pjsua_internal.h>
+
+#include <algorithm>
+#include <cctype>
+#include <vector>
+
+namespace {
+
+std::string lower(const pj_str_t& text) {
+    std::string out(text.ptr, static_cast<size_t>(text.slen));
+    std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
+    return out;
+}
+
+/// Name and clock rate of one format; RFC 3551's static types need no rtpmap.
+std::string format_name(const pjmedia_sdp_media* media, const pj_str_t& format) {
+    if (const pjmedia_sdp_attr* attr = pjmedia_sdp_media_find_attr2(media, "rtpmap", &format)) {
+        pjmedia_sdp_rtpmap map;
+        if (pjmedia_sdp_attr_get_rtpmap(attr, &map) == PJ_SUCCESS)
+            return lower(map.enc_name) + "/" + std::to_string(map.clock_rate);
+    }
+    switch (pj_strtoul(&format)) {
+        case 0: return "pcmu/8000";
+        case 8: return "pcma/8000";
+        case 9: return "g722/8000";
+        case 18: return "g729/8000";
+        default: return "";
+    }
+}
+
+pjmedia_sdp_media* audio_of(const pjmedia_sdp_session* sdp) {
+    for (unsigned i = 0; i < sdp->media_count; ++i)
+        if (pj_stricmp2(&sdp->media[i]->desc.media, "audio") == 0) return sdp->media[i];
+    return nullptr;
+}
+
+bool offers(const pjmedia_sdp_media* media, const std::string& codec) {
+    for (unsigned i = 0; i < media->desc.fmt_count; ++i)
+        if (format_name(media, media->desc.fmt[i]) == codec) return true;
+    return false;
+}
+
+void keep_only(pjmedia_sdp_media* media, const std::string& codec) {
+    unsigned kept = 0;
+    for (unsigned i = 0; i < media->desc.fmt_count; ++i) {
+        const std::string name = format_name(media, media->desc.fmt[i]);
+        if (name == codec || name.rfind("telephone-event/", 0) == 0) media->desc.fmt[kept++] = media->desc.fmt[i];
+    }
+    media->desc.fmt_count = kept;
+}
+
+const pj_str_t kApplication = {const_cast<char*>("application"), 11};
+const pj_str_t kDtmfRelay = {const_cast<char*>("dtmf-relay"), 10};
+const pj_str_t kOurs = {const_cast<char*>("dtmf-relay-b2bua"), 16};  // no name that PJSUA's INFO reader knows
+
+pj_bool_t on_rx_request(pjsip_rx_data* rdata) {
+    const pjsip_method& method = rdata->msg_info.msg->line.req.method;
+    pjsip_msg_body* body = rdata->msg_info.msg->body;
+    if (body && pj_stricmp2(&method.name, "INFO") == 0 && pj_stricmp(&body->content_type.type, &kApplication) == 0 &&
+        pj_stricmp(&body->content_type.subtype, &kDtmfRelay) == 0)
+        body->content_type.subtype = kOurs;
+    return PJ_FALSE;
+}
+
+pjsip_module info_module = {
+    nullptr, nullptr, {const_cast<char*>("mod-b2bua-info"), 14}, -1,
+    PJSIP_MOD_PRIORITY_UA_PROXY_LAYER - 2,  // before the dialog layer hands the request to PJSUA
+    nullptr, nullptr, nullptr, nullptr, &on_rx_request, nullptr, nullptr, nullptr, nullptr};
+
+}  // namespace
+
+int limit_answer(int call_id, const std::string& codec) {
+    if (call_id < 0 || call_id >= static_cast<int>(pjsua_var.ua_cfg.max_calls)) return 0;
+    PJSUA_LOCK();
+    pjsip_inv_session* inv = pjsua_var.calls[call_id].inv;
+    const pjmedia_sdp_session *local = nullptr, *remote = nullptr;
+    int changed = 0;
+    if (inv && inv->neg && pjmedia_sdp_neg_get_state(inv->neg) == PJMEDIA_SDP_NEG_STATE_WAIT_NEGO &&
+        pjmedia_sdp_neg_get_neg_local(inv->neg, &local) == PJ_SUCCESS &&
+        pjmedia_sdp_neg_get_neg_remote(inv->neg, &remote) == PJ_SUCCESS) {
+        pjmedia_sdp_media *ours = audio_of(local), *theirs = audio_of(remote);
+        if (ours && theirs && offers(theirs, codec) && offers(ours, codec)) {
+            keep_only(ours, codec);
+            changed = 1;
+        }
+    }
+    PJSUA_UNLOCK();
+    return changed;
+}
+
+void take_info() {
+    if (info_module.id < 0) pjsip_endpt_register_module(pjsua_get_pjsip_endpt(), &info_module);
+}
+
+int respond(unsigned long long tsx_address, unsigned long long rdata_address, int code, const std::string& header) {
+    auto* tsx = reinterpret_cast<pjsip_transaction*>(tsx_address);
+    auto* rdata = reinterpret_cast<pjsip_rx_data*>(rdata_address);
+    if (!tsx || !rdata) return PJ_EINVAL;
+    pjsip_tx_data* tdata = nullptr;
+    pj_status_t status = pjsip_endpt_create_response(tsx->endpt, rdata, code, nullptr, &tdata);
+    if (status != PJ_SUCCESS) return status;
+    const size_t colon = header.find(": ");
+    if (colon != std::string::npos) {
+        const std::string name = header.substr(0, colon), value = header.substr(colon + 2);
+        pj_str_t hname = {const_cast<char*>(name.data()), static_cast<pj_ssize_t>(name.size())};
+        pj_str_t hvalue = {const_cast<char*>(value.data()), static_cast<pj_ssize_t>(value.size())};
+        pjsip_msg_add_hdr(tdata->msg, reinterpret_cast<pjsip_hdr*>(
+            pjsip_generic_string_hdr_create(tdata->pool, &hname, &hvalue)));
+    }
+    return pjsip_tsx_send_msg(tsx, tdata);
+}
