@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Alembic migrations, run by `b2bua.store.database` whenever the store is opened."""

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rows in, rows out: the SQL of the store, on a connection that the caller opened. API thread.
+
+A *record* is one stored document with its revision. Revisions look like CouchDB's, as KAZOO clients expect: `N-<hash>`,
+where N counts the saves and the hash is of the document.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from b2bua.store.tables import accounts, clock, devices, users
+
+Kind = Literal["account", "user", "device"]
+Json = dict[str, Any]
+TABLES: Mapping[str, sa.Table] = {"account": accounts, "user": users, "device": devices}
+CHUNK = 500  # rows or ids in one statement; SQLite's default limit is 32766 parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """Which document: an account (then `id` is the account's own), a user or a device."""
+
+    account_id: str
+    kind: Kind
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One stored document. `document` is shared: never change it."""
+
+    document: Json
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRecord:
+    """An account with everything in it, as it stands in memory."""
+
+    record: Record
+    parent_id: str | None
+    api_key_sha256: str | None
+    users: Mapping[str, Record] = field(default_factory=dict)
+    devices: Mapping[str, Record] = field(default_factory=dict)
+
+    def of(self, kind: Kind, document_id: str) -> Record | None:
+        """One of its documents."""
+        if kind == "account":
+            return self.record
+        return (self.users if kind == "user" else self.devices).get(document_id)
+
+    def as_seed(self) -> Json:
+        """Shaped like an entry of the seed file, as Directory.build wants it."""
+        return {**self.record.document, "users": [user.document for user in self.users.values()],
+                "devices": [device.document for device in self.devices.values()]}
+
+
+def next_revision(old: str | None, document: Json) -> str:
+    """The revision after `old` (None: the first)."""
+    number = int(old.partition("-")[0]) + 1 if old else 1
+    digest = hashlib.md5(json.dumps(document).encode(), usedforsecurity=False).hexdigest()
+    return f"{number}-{digest}"
+
+
+def key_hash(api_key: str) -> str:
+    """What is kept of an api key."""
+    return hashlib.sha256(api_key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+async def tick(connection: AsyncConnection) -> int:
+    """Raise the clock; must be the first statement of every write transaction (it takes the write lock)."""
+    await connection.execute(sa.update(clock).values(counter=clock.c.counter + 1))
+    return await counter(connection)
+
+
+async def counter(connection: AsyncConnection) -> int:
+    """What the clock says."""
+    return int((await connection.execute(sa.select(clock.c.counter))).scalar_one())
+
+
+async def read(connection: AsyncConnection, ref: Ref) -> tuple[Record, bool] | None:
+    """The record and whether it is deleted; None when there never was one."""
+    table = TABLES[ref.kind]
+    query = sa.select(table.c.document, table.c.revision, table.c.deleted).where(table.c.id == ref.id)
+    if ref.kind != "account":
+        query = query.where(table.c.account_id == ref.account_id)
+    row = (await connection.execute(query)).first()
+    return (Record(row.document, row.revision), row.deleted) if row else None
+
+
+async def revisions(connection: AsyncConnection, kind: Kind) -> dict[tuple[str, str], str]:
+    """The revision of every document of a kind, deleted or not, by (account id, id)."""
+    table = TABLES[kind]
+    account = table.c.id if kind == "account" else table.c.account_id
+    rows = await connection.execute(sa.select(account, table.c.id, table.c.revision))
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+async def write(connection: AsyncConnection, kind: Kind, rows: Sequence[Json]) -> None:
+    """Insert or replace whole rows (all with the same columns). A row that exists keeps its place."""
+    if not rows:
+        return
+    table = TABLES[kind]
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement: Any = insert(table)
+    keys = [column.name for column in table.primary_key]
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in (*keys, "position")}
+    statement = statement.on_conflict_do_update(index_elements=keys, set_=changed)
+    for start in range(0, len(rows), CHUNK):
+        await connection.execute(statement, list(rows[start:start + CHUNK]))
+
+
+async def changed_since(connection: AsyncConnection, seen: int) -> list[str]:
+    """Accounts touched after the clock said `seen`."""
+    return list((await connection.execute(sa.select(accounts.c.id).where(accounts.c.changed > seen))).scalars())
+
+
+async def load(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, AccountRecord]:
+    """These accounts with their users and devices, in stored order; deleted ones are missing."""
+    found: dict[str, AccountRecord] = {}
+    for start in range(0, len(ids), CHUNK):
+        found |= await _load_some(connection, ids[start:start + CHUNK])
+    return found
+
+
+async def _load_some(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, AccountRecord]:
+    below: dict[str, dict[str, dict[str, Record]]] = {}
+    for kind, table in (("user", users), ("device", devices)):
+        query = sa.select(table.c.account_id, table.c.id, table.c.document, table.c.revision).where(
+            table.c.account_id.in_(ids), ~table.c.deleted).order_by(table.c.position, table.c.id)
+        for row in await connection.execute(query):
+            kinds = below.setdefault(row.account_id, {"user": {}, "device": {}})
+            kinds[kind][row.id] = Record(row.document, row.revision)
+    query = sa.select(accounts).where(accounts.c.id.in_(ids), ~accounts.c.deleted).order_by(accounts.c.position)
+    return {row.id: AccountRecord(Record(row.document, row.revision), row.parent_id, row.api_key_sha256,
+                                  below.get(row.id, {}).get("user", {}), below.get(row.id, {}).get("device", {}))
+            for row in await connection.execute(query)}
+
+
+async def stamp(connection: AsyncConnection, ids: Iterable[str], now: int) -> None:
+    """Let everyone know that these accounts changed."""
+    await connection.execute(sa.update(accounts).where(accounts.c.id.in_(list(ids))).values(changed=now))

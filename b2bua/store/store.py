@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The store: what is on disk, a copy of it in memory for reading, and word to others when it changes.
+
+Every method runs on the loop that opened the store (the API thread's). Reads are served from memory; a write is
+answered when it is on disk, in memory, and everyone in `on_change` has been told. What other processes write is seen
+within POLL_S.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from b2bua.calls.directory import Directory
+from b2bua.store import database, rows, seed, tables
+from b2bua.store.errors import Conflict, StoreError, UnknownDocument
+from b2bua.store.rows import AccountRecord, Json, Kind, Record, Ref
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.4  # other sidecars' writes must be seen within a second
+T = TypeVar("T")
+Edit = Callable[[Json], Json]
+
+
+class Store:
+    """Accounts, users and devices.
+
+    on_change   told (on this loop, after commit) of every new snapshot; also of the first one, in open()
+    """
+
+    def __init__(self, url: str, validate: seed.Validate) -> None:
+        self.url = url
+        self.on_change: list[Callable[[Directory], None]] = []
+        self._validate = validate
+        self._engine: AsyncEngine | None = None
+        self._accounts: dict[str, AccountRecord] = {}
+        self._directory = Directory.build(())
+        self._seen = -1
+        self._catching_up = asyncio.Lock()
+        self._watching: asyncio.Task[None] | None = None
+
+    # -- life ---------------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Connect, migrate, load everything, and begin to watch for other writers.
+
+        raises   StoreError that names the url and what to do
+        """
+        engine = database.make_engine(self.url)
+        try:
+            await database.migrate(engine, self.url)
+        except BaseException:
+            await engine.dispose()
+            raise
+        self._engine = engine
+        await self._catch_up()
+        self._watching = asyncio.create_task(self._watch(), name="store watches for other writers")
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        if self._engine is not None:
+            await self._engine.dispose()
+            self._engine = None
+
+    async def ping(self) -> None:
+        """Does the database answer? raises StoreError when it does not."""
+        async def ask() -> None:
+            async with self._open_engine().connect() as connection:
+                await rows.counter(connection)
+        await self._guarded(ask())
+
+    def _open_engine(self) -> AsyncEngine:
+        if self._engine is None:
+            raise StoreError(f"store: {database.shown(self.url)}: is not open")
+        return self._engine
+
+    async def _guarded(self, work: Awaitable[T]) -> T:
+        """Database trouble becomes StoreError; a clash of ids or keys becomes Conflict."""
+        try:
+            return await work
+        except IntegrityError as error:
+            raise Conflict(str(error.orig)) from error
+        except (DBAPIError, OSError) as error:
+            raise StoreError(f"store: {database.shown(self.url)}: {getattr(error, 'orig', None) or error}") from error
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    async def directory(self) -> Directory:
+        """The snapshot, as of the last change seen."""
+        return self._directory
+
+    async def is_empty(self) -> bool:
+        """No account at all?"""
+        return not self._accounts
+
+    def accounts(self) -> list[str]:
+        """The ids of all accounts, in stored order."""
+        return list(self._accounts)
+
+    def account(self, account_id: str) -> AccountRecord:
+        """An account with its users and devices. raises UnknownDocument"""
+        try:
+            return self._accounts[account_id]
+        except KeyError:
+            raise UnknownDocument(account_id) from None
+
+    def record(self, ref: Ref) -> Record:
+        """One document. raises UnknownDocument"""
+        record = self.account(ref.account_id).of(ref.kind, ref.id)
+        if record is None or (ref.kind == "account" and ref.id != ref.account_id):
+            raise UnknownDocument(ref.id)
+        return record
+
+    def metaflows(self, ref: Ref) -> Json | None:
+        """The document's own metaflows as stored; None when there are none. raises UnknownDocument"""
+        stored: Json | None = self.record(ref).document.get("metaflows")
+        return stored
+
+    def lineage(self, account_id: str) -> list[str]:
+        """The account and its ancestors, nearest first."""
+        line: list[str] = []
+        step: str | None = account_id
+        while step in self._accounts and step not in line:
+            line.append(step)
+            step = self._accounts[step].parent_id
+        return line
+
+    def account_by_api_key(self, api_key: str) -> str | None:
+        """Whose key it is. Every stored hash is compared, in constant time each."""
+        asked = rows.key_hash(api_key)
+        found = None
+        for account_id, account in self._accounts.items():
+            if account.api_key_sha256 is not None and hmac.compare_digest(account.api_key_sha256, asked):
+                found = account_id
+        return found
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    async def replace_metaflows(self, ref: Ref, metaflows: Json) -> str:
+        """Put (validated) metaflows in place of the old ones; the new revision. raises UnknownDocument"""
+        return (await self.edit(ref, lambda document: {**document, "metaflows": metaflows})).revision
+
+    async def delete_metaflows(self, ref: Ref) -> str:
+        """Remove the metaflows; the revision, which stays as it was if there were none. raises UnknownDocument"""
+        def without(document: Json) -> Json:
+            return {key: value for key, value in document.items() if key != "metaflows"}
+        return (await self.edit(ref, without)).revision
+
+    async def edit(self, ref: Ref, change: Edit, *, revision: str | None = None) -> Record:
+        """Change a document: `change` gets a copy and returns the new one.
+
+        raises   UnknownDocument; Conflict when `revision` is given and no longer the current one
+        """
+        async def work(connection: AsyncConnection, now: int) -> Record:
+            found = await rows.read(connection, ref)
+            if found is None or found[1]:
+                raise UnknownDocument(ref.id)
+            old = found[0]
+            if revision is not None and revision != old.revision:
+                raise Conflict(ref.id)
+            new = change(dict(old.document))
+            if new == old.document and list(new) == list(old.document):
+                return old
+            return await _save(connection, ref, new, rows.next_revision(old.revision, new))
+        return await self._change([ref.account_id], work)
+
+    async def import_seed(self, document: Any) -> None:
+        """Write the accounts of a seed document, all or nothing. What is there already under these ids is replaced.
+
+        raises   SeedError, one line per problem, each naming the key; Conflict when another account has the api key
+        """
+        accounts = await asyncio.to_thread(seed.check, document, self._validate)
+        ids = [account["id"] for account in accounts]
+
+        async def work(connection: AsyncConnection, now: int) -> None:
+            for kind, batch in _batches(accounts, now).items():
+                old = await rows.revisions(connection, kind)
+                for row in batch:
+                    before = old.get((str(row.get("account_id", row["id"])), str(row["id"])))
+                    row["revision"] = rows.next_revision(before, row["document"])
+                await rows.write(connection, kind, batch)
+        await self._change(ids, work)
+        log.info("store: %d accounts imported", len(ids))
+
+    async def secret(self, name: str = "jwt") -> str:
+        """A secret that all sidecars on this store share; made at random when it is first asked for."""
+        async def ask() -> str:
+            async with self._open_engine().begin() as connection:
+                await rows.tick(connection)
+                query = sa.select(tables.secrets.c.value).where(tables.secrets.c.name == name)
+                value: str | None = (await connection.execute(query)).scalar()
+                if value is None:
+                    value = secrets.token_hex(32)
+                    await connection.execute(sa.insert(tables.secrets).values(name=name, value=value))
+                return value
+        return await self._guarded(ask())
+
+    async def _change(self, ids: list[str], work: Callable[[AsyncConnection, int], Awaitable[T]]) -> T:
+        async def transaction() -> T:
+            async with self._open_engine().begin() as connection:
+                now = await rows.tick(connection)
+                result = await work(connection, now)
+                await rows.stamp(connection, ids, now)
+                return result
+        # shielded: a client that hangs up must not leave memory behind disk
+        return await asyncio.shield(asyncio.ensure_future(self._then_catch_up(transaction())))
+
+    async def _then_catch_up(self, transaction: Awaitable[T]) -> T:
+        result = await self._guarded(transaction)
+        await self._catch_up()
+        return result
+
+    # -- staying up to date -------------------------------------------------------------------------------------
+
+    async def _catch_up(self) -> None:
+        """Reload the accounts that changed since we last looked, and tell everyone."""
+        async with self._catching_up:
+            async with self._open_engine().begin() as connection:
+                now = await rows.counter(connection)
+                if now == self._seen:
+                    return
+                ids = await rows.changed_since(connection, self._seen)
+                loaded = await rows.load(connection, ids)
+            for account_id in ids:
+                if account_id not in loaded:
+                    self._accounts.pop(account_id, None)
+            self._accounts |= loaded
+            self._seen = now
+            if ids or not self._directory.accounts:
+                self._directory = Directory.build(account.as_seed() for account in self._accounts.values())
+                for told in self.on_change:
+                    told(self._directory)
+
+    async def _watch(self) -> None:
+        was_down = False
+        while True:
+            await asyncio.sleep(POLL_S)
+            try:
+                await self._guarded(self._catch_up())
+                if was_down:
+                    log.info("store: %s answers again", database.shown(self.url))
+                was_down = False
+            except StoreError as error:
+                if not was_down:
+                    log.error("%s: changes by others are not seen until it answers again", error)
+                was_down = True
+
+
+async def _save(connection: AsyncConnection, ref: Ref, document: Mapping[str, Any], revision: str) -> Record:
+    table = rows.TABLES[ref.kind]
+    update = sa.update(table).where(table.c.id == ref.id).values(document=document, revision=revision)
+    if ref.kind != "account":
+        update = update.where(table.c.account_id == ref.account_id)
+    await connection.execute(update)
+    return Record(dict(document), revision)
+
+
+def _batches(accounts: list[Json], now: int) -> dict[Kind, list[Json]]:
+    """Rows of a seed, by kind; `position` keeps the order of the file."""
+    batches: dict[Kind, list[Json]] = {"account": [], "user": [], "device": []}
+    for account in accounts:
+        own = {key: value for key, value in account.items() if key not in ("users", "devices", "api_key", "parent")}
+        api_key = account.get("api_key")
+        batches["account"].append({
+            "id": account["id"], "parent_id": account.get("parent"), "changed": now, "deleted": False, "document": own,
+            "api_key_sha256": rows.key_hash(api_key) if api_key else None, "position": _place(batches["account"], now)})
+        for kind, key in (("user", "users"), ("device", "devices")):
+            batch = batches[kind]  # type: ignore[index]
+            for document in account.get(key, ()):
+                batch.append({"account_id": account["id"], "id": document["id"], "deleted": False,
+                              "owner_id": document.get("owner_id"), "document": document,
+                              "position": _place(batch, now)})
+    return batches
+
+
+def _place(batch: list[Json], now: int) -> int:
+    return now * 1_000_000 + len(batch)
