@@ -36,7 +36,7 @@ METAFLOWS = {
 
 
 def seed_document() -> dict[str, Any]:
-    """One account with the devices 1001 and 1002, who have codes: *9 records, *8 hangs up, *2 and a number transfers."""
+    """One account with the devices 1001 and 1002: *9 records, *8 hangs up, *2 and a number transfers."""
     devices = [{"id": f"{number:032x}", "name": f"Phone {number}", "owner_id": None, "numbers": [str(number)],
                 "sip": {"username": f"phone{number}"}, "metaflows": METAFLOWS} for number in (1001, 1002)]
     return {"accounts": [{"id": ACCOUNT_ID, "name": "Test", "realm": "test.invalid", "api_key": API_KEY,
@@ -58,7 +58,8 @@ class Sidecar:
     def _write(self, config: Mapping[str, Any], seed: Mapping[str, Any]) -> Path:
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "seed.yaml").write_text(yaml.safe_dump(dict(seed)))
-        sip = {"listen": [f"udp:{self.sip[0]}:{self.sip[1]}", f"tcp:{self.sip[0]}:{self.sip[1]}"], **config.get("sip", {})}
+        listen = [f"{transport}:{self.sip[0]}:{self.sip[1]}" for transport in ("udp", "tcp")]
+        sip = {"listen": listen, **config.get("sip", {})}
         whole = {**config, "sip": sip, "api": {"listen": f"127.0.0.1:{self.api_port}"},
                  "store": f"sqlite:///{self.directory / 'b2bua.db'}", "seed": str(self.directory / "seed.yaml"),
                  "recordings": {"directory": str(self.recordings)}}
