@@ -31,7 +31,6 @@ from b2bua.calls.leg import (
     MediaChanged,
     Pressed,
     Progress,
-    ReferAsked,
     Released,
 )
 from b2bua.calls.path import Mixer, Path
@@ -136,8 +135,6 @@ class Call:
             self._keys(leg, event)
         elif isinstance(event, (Held, InfoReceived)):
             self._pass_on(leg, event)
-        elif isinstance(event, ReferAsked):
-            leg.notify_refer(501, "Not Implemented", final=True)
         else:
             who = "a" if leg is self.a else "b" if leg is self.b else "extra"
             action = _TABLE.get((self.state, who, type(event)))
@@ -253,7 +250,7 @@ def _answer(call: Call, leg: Leg, event: LegEvent) -> None:
     call._answered.set()
     call.a.answer(codecs=(leg.codec,) if leg.codec else ())
     call.join()
-    call.publish("call.answered", leg_id=leg.id, setup_s=call.answered_s - call.began_s)
+    call.publish("call.answered", leg_id=leg.id, direction=call.direction, setup_s=call.answered_s - call.began_s)
     call.ears.changed()
 
 

@@ -85,14 +85,6 @@ class ReferProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class ReferAsked:
-    """The far end sent us a REFER; it has been answered with 202 and wants `notify_refer`."""
-
-    target: str
-    replaces: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class InfoReceived:
     """An INFO whose body is not ours: it goes to the other leg."""
 
@@ -107,7 +99,7 @@ class Ended:
     reason: EndReason
 
 
-LegEvent = Progress | Answered | MediaChanged | Held | Pressed | Released | ReferProgress | ReferAsked | InfoReceived | Ended
+LegEvent = Progress | Answered | MediaChanged | Held | Pressed | Released | ReferProgress | InfoReceived | Ended
 Owner = Callable[["Leg", LegEvent], None]
 
 
@@ -224,10 +216,6 @@ class Leg(ABC):
     @abstractmethod
     def refer(self, target: str, headers: Sequence[Header] = ()) -> None:
         """Ask the far end to call `target` (a URI); ReferProgress events follow, the last one final."""
-
-    @abstractmethod
-    def notify_refer(self, code: int, text: str, *, final: bool) -> None:
-        """Tell the far end how its REFER goes (sipfrag)."""
 
     @property
     @abstractmethod

@@ -44,11 +44,20 @@ bool offers(const pjmedia_sdp_media* media, const std::string& codec) {
     return false;
 }
 
+void forget(pjmedia_sdp_media* media, const pj_str_t& format) {
+    for (const char* name : {"rtpmap", "fmtp"})
+        if (pjmedia_sdp_attr* attr = pjmedia_sdp_media_find_attr2(media, name, &format))
+            pjmedia_sdp_media_remove_attr(media, attr);
+}
+
 void keep_only(pjmedia_sdp_media* media, const std::string& codec) {
     unsigned kept = 0;
     for (unsigned i = 0; i < media->desc.fmt_count; ++i) {
         const std::string name = format_name(media, media->desc.fmt[i]);
-        if (name == codec || name.rfind("telephone-event/", 0) == 0) media->desc.fmt[kept++] = media->desc.fmt[i];
+        if (name == codec || name.rfind("telephone-event/", 0) == 0)
+            media->desc.fmt[kept++] = media->desc.fmt[i];
+        else
+            forget(media, media->desc.fmt[i]);
     }
     media->desc.fmt_count = kept;
 }

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The only assembly: builds the parts, starts and stops the threads.
+
+Stop order: refuse new calls, drain, hang up what is left, writer, API, PJSIP last (on this thread).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from b2bua.api.parts import ApiParts
+from b2bua.api.server import ApiThread
+from b2bua.calls.call import Call
+from b2bua.calls.directory import Directory
+from b2bua.calls.events import Events
+from b2bua.calls.exchange import Exchange
+from b2bua.live import Live
+from b2bua.logs import event_logger
+from b2bua.loop import sip_loop
+from b2bua.media.bank import BankView
+from b2bua.media.recorder import Writer
+from b2bua.media.recordings import Recordings
+from b2bua.metaflows.context import Parts
+from b2bua.metaflows.documents import validate
+from b2bua.metaflows.session import Session
+from b2bua.metrics import Metrics, Readings
+from b2bua.sip.endpoint import SipEndpoint
+from b2bua.sip.leg import SipLeg
+from b2bua.store import Store
+from config.settings import ConfigError, Settings
+
+log = logging.getLogger(__name__)
+
+END_LIMIT_S = 5.0  # how long BYEs may take at the end
+
+
+class App:
+    """The service."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self._registry)
+        self._metrics = Metrics(self._registry)
+        self._endpoint = SipEndpoint(settings)
+        self._loop = sip_loop(self._endpoint.poll, self._metrics.turn.observe)
+        self._events = Events(time.time)
+        self._events.subscribe(event_logger())
+        self._events.subscribe(self._metrics.heard)
+        self._ready = False
+        self._stopping: asyncio.Task[None] | None = None
+        self._stopped = asyncio.Event()
+
+    def run(self) -> None:
+        """Until told to stop. Raises ConfigError or SipError when it cannot start."""
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._start()
+            self._loop.run_until_complete(self._stopped.wait())
+        finally:
+            self._close()
+
+    # -- start --------------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        self._endpoint.on_stats = self._media_ended
+        self._endpoint.start(self._loop)
+        settings, bridge = self._settings, self._endpoint.bridge
+        self._exchange = Exchange(settings.sip, settings.peers, settings.routes, self._endpoint, bridge, self._events)
+        bank = BankView(bridge.bank)
+        self._writer = Writer(bank)
+        recordings = Recordings(settings.recordings.directory, bank, bridge, self._writer, self._events, self._loop)
+        self._parts = Parts(self._exchange, settings.peers, self._endpoint.public_address, recordings,
+                            log_digits=settings.log.digits)
+        self._exchange.listen = self._listen
+        self._registry.register(self._readings())
+        self._writer.start()
+        self._start_api()
+        self._endpoint.arrived = self._exchange.arrived
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._told_to_stop)
+        self._ready = True
+        log.info("ready: SIP on %s, API on http://%s", ", ".join(settings.sip.listen), settings.api.listen)
+
+    def _start_api(self) -> None:
+        store = Store(self._settings.store, validate)
+        store.on_change.append(self._directory_changed)
+        parts = ApiParts(store, self._settings.api, self._registry, lambda: self._ready,
+                         Live(self._exchange, self._loop, self._parts))
+        self._api = ApiThread(parts, seed=_seed(self._settings.seed))
+        self._api.start()
+
+    def _directory_changed(self, directory: Directory) -> None:
+        """API thread: a new snapshot."""
+        self._loop.call_soon_threadsafe(setattr, self._exchange, "directory", directory)
+
+    def _listen(self, call: Call) -> Session:
+        return Session(call, self._parts)
+
+    def _readings(self) -> Readings:
+        gate, bridge, exchange = self._endpoint.gate, self._endpoint.bridge, self._exchange
+        return Readings(
+            {"b2bua_requests_refused": ("SIP requests refused before they became calls", lambda: {
+                "unknown_peer": gate.refused_unknown(), "draining": gate.refused_draining(),
+                "too_many_hops": gate.refused_hops(), "method": gate.refused_method(), "malformed": gate.malformed()}),
+             "b2bua_bank_overruns": ("Frames lost to readers that came too late, taps refused", lambda: {
+                 "recorder": self._writer.overruns, "full": bridge.bank_full})},
+            {"b2bua_bank_slots_in_use": ("Legs that are tapped", lambda: bridge.bank.in_use()),
+             "b2bua_legs": ("SIP legs that exist", lambda: self._endpoint.legs_alive),
+             "b2bua_live_calls": ("Calls that exist", lambda: len(exchange.calls))})
+
+    def _media_ended(self, leg: SipLeg, stats: Any) -> None:
+        self._events.publish("leg.media_ended", leg_id=leg.id, peer=leg.peer, codec=stats.codec,
+                             rx_packets=stats.rx_packets, rx_lost=stats.rx_lost, tx_lost=stats.tx_lost,
+                             rx_jitter_s=stats.rx_jitter_ms / 1000, tx_jitter_s=stats.tx_jitter_ms / 1000)
+
+    # -- stop ---------------------------------------------------------------------------------------------------
+
+    def _told_to_stop(self) -> None:
+        if self._stopping is None:
+            log.info("draining: no new calls; %d live calls may go on for %g s (a second signal ends them now)",
+                     len(self._exchange.calls), self._settings.sip.drain_s)
+            self._stopping = self._loop.create_task(self._stop())
+        else:
+            log.warning("ending %d calls now", len(self._exchange.calls))
+            self._exchange.end_all()
+
+    async def _stop(self) -> None:
+        self._ready = False
+        self._endpoint.drain()
+        await self._exchange.drain(self._settings.sip.drain_s)
+        await self._exchange.wait_idle(END_LIMIT_S)
+        await asyncio.sleep(0.1)  # the last BYE's answer, and legs let go
+        self._stopped.set()
+
+    def _close(self) -> None:
+        for name in ("_writer", "_api"):
+            part = getattr(self, name, None)
+            if part is not None:
+                part.stop()
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._endpoint.stop()
+        self._loop.close()
+        log.info("stopped")
+
+
+def _seed(path: Path | None) -> Any:
+    """The seed file's document, or None. Raises ConfigError naming the file."""
+    if path is None:
+        return None
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError([f"seed: {path}: {error}"]) from None

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one door by which digits enter: reports of several transports become presses, each counted once. Pure but for timers.
+
+A trunk may send the same press as RFC 4733 events and as INFO, or leave the tone in the audio as well. Reports of the
+same digit from different transports within `fuse_ms` are one press with several sources. A press whose end is never
+reported (lost end packets, RFC 4733 §2.5.1.4) is released by silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from b2bua.calls.digit import Digit, Source
+from b2bua.calls.leg import LegEvent, Pressed, Released
+
+SILENCE_S = 0.3  # an event whose updates stop this long has ended; updates come every packet (20-50 ms)
+
+
+class Keys:
+    """The keys of one leg. SIP thread.
+
+    emit     told Pressed and Released, in order, never interleaved for one key
+    """
+
+    def __init__(self, emit: Callable[[LegEvent], None], loop: asyncio.AbstractEventLoop, fuse_ms: int) -> None:
+        self._emit = emit
+        self._loop = loop
+        self._fuse_s = fuse_ms / 1000
+        self._down: Digit | None = None
+        self._sources: set[Source] = set()
+        self._last: tuple[str, float, set[Source]] = ("", 0.0, set())
+        self._duration_ms = 0
+        self._silence: asyncio.TimerHandle | None = None
+
+    def begin(self, digit: str, source: Source, duration_ms: int = 0) -> None:
+        """A transport reports that a key went down."""
+        now_s = self._loop.time()
+        if self._same_press(digit, source, now_s):
+            return
+        self._release()
+        self._down = Digit(digit, source, now_s)
+        self._duration_ms = duration_ms
+        self._sources = {source}
+        self._last = (digit, now_s, self._sources)
+        self._watch()
+        self._emit(Pressed(self._down))
+
+    def update(self, source: Source, duration_ms: int) -> None:
+        """It is still down."""
+        if self._down is not None and self._down.source is source:
+            self._duration_ms = max(self._duration_ms, duration_ms)
+            self._watch()
+
+    def end(self, source: Source, duration_ms: int) -> None:
+        """It came up; ends of a second transport are ignored."""
+        if self._down is not None and self._down.source is source:
+            self._duration_ms = max(self._duration_ms, duration_ms)
+            self._release()
+
+    def whole(self, digit: str, source: Source, duration_ms: int) -> None:
+        """One report of a whole press (INFO): down and up at once, with its stated duration."""
+        self.begin(digit, source)
+        self.end(source, duration_ms)
+
+    def close(self) -> None:
+        """The leg has gone: no more events."""
+        self._emit = lambda event: None
+        self._release()
+
+    def _same_press(self, digit: str, source: Source, now_s: float) -> bool:
+        last, at_s, sources = self._last
+        if digit != last or source in sources or now_s - at_s > self._fuse_s:
+            return False
+        sources.add(source)
+        return True
+
+    def _watch(self) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
+        self._silence = self._loop.call_later(SILENCE_S, self._release)
+
+    def _release(self) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
+            self._silence = None
+        if self._down is not None:
+            digit, self._down = self._down, None
+            elapsed_ms = round((self._loop.time() - digit.at_s) * 1000)
+            self._emit(Released(digit, self._duration_ms or max(elapsed_ms, 40)))

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The native sample bank as numpy sees it: no copy until somebody asks for samples. Any thread may read."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+FRAME_S = 0.02
+Samples = NDArray[np.int16]
+
+
+class NativeBank(Protocol):
+    """What the native side offers (b2bua/native/bank.hpp)."""
+
+    def tick(self) -> int: ...
+    def samples_address(self) -> int: ...
+    def heads_address(self) -> int: ...
+    def slots(self) -> int: ...
+    def ring_frames(self) -> int: ...
+    def frame_samples(self) -> int: ...
+
+
+class BankView:
+    """Reads frames by tick, 20 ms each; one tick is the same instant in every row."""
+
+    def __init__(self, bank: NativeBank) -> None:
+        self._bank = bank
+        self.slots, self.ring_frames, self.frame_samples = bank.slots(), bank.ring_frames(), bank.frame_samples()
+        self.rate_hz = round(self.frame_samples / FRAME_S)
+        size = self.slots * self.ring_frames * self.frame_samples
+        block = (ctypes.c_int16 * size).from_address(bank.samples_address())
+        self._frames = np.frombuffer(block, np.int16).reshape(self.slots, self.ring_frames, self.frame_samples)
+        self._heads = np.frombuffer((ctypes.c_uint64 * self.slots).from_address(bank.heads_address()), np.uint64)
+
+    def tick(self) -> int:
+        """The tick in progress; frames below it are complete."""
+        return int(self._bank.tick())
+
+    def read(self, slot: int, begin: int, end: int) -> tuple[Samples, int]:
+        """Frames [begin, end) of a row as samples, and how many of them were overwritten before we came.
+
+        Frames that the leg never wrote (its media had stopped) are silence; overwritten ones are silence too.
+        """
+        ticks = np.arange(begin, end)
+        out = self._frames[slot, ticks % self.ring_frames]
+        head = int(self._heads[slot])
+        out[ticks >= head] = 0
+        lost = ticks < max(self.tick(), head) - self.ring_frames + 1
+        out[lost] = 0
+        return out.reshape(-1), int(lost.sum())

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The conference bridge and the taps on it. SIP thread; PJSIP carries connections out at its next 20 ms tick."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import pjsua2 as pj
+
+from b2bua.calls.leg import Leg
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Tap:
+    """What one leg says, as a row of the bank; it stays the same row when the leg's media changes.
+
+    slot   row of the bank
+    uses   how many listeners hold it
+    """
+
+    slot: int
+    generation: int
+    uses: int = 1
+
+
+class Bridge:
+    """Connects conference ports, and legs to rows of the bank."""
+
+    def __init__(self, slots: int, seconds: float, rate_hz: int) -> None:
+        self.bank = pj.Bank(slots, round(seconds * 50), rate_hz)
+        self.bank_full = 0
+        self._taps: dict[Leg, Tap] = {}
+
+    def connect(self, source: int, sink: int) -> None:
+        """Let `sink` hear `source`; harmless if it does already."""
+        self._check(pj.conf_connect(source, sink), "connect", source, sink)
+
+    def disconnect(self, source: int, sink: int) -> None:
+        """Let it hear it no more."""
+        self._check(pj.conf_disconnect(source, sink), "disconnect", source, sink)
+
+    def _check(self, status: int, verb: str, source: int, sink: int) -> None:
+        if status != 0:
+            log.debug("conference: %s %d -> %d gave status %d (a leg that has just gone)", verb, source, sink, status)
+
+    def tap(self, leg: Leg) -> Tap | None:
+        """Listen to what a leg says; None when the bank is full (counted). Pair with `untap`."""
+        tap = self._taps.get(leg)
+        if tap is not None:
+            tap.uses += 1
+            return tap
+        slot = self.bank.open(leg.port if leg.port is not None else -1) if leg.port is not None else -1
+        if slot < 0:
+            self.bank_full += 1
+            log.error("leg %s cannot be tapped: %s", leg.id, "it has no media" if leg.port is None else
+                      f"all {self.bank.slots()} rows of the bank are in use (media.bank_slots)")
+            return None
+        tap = self._taps[leg] = Tap(slot, 0)
+        return tap
+
+    def untap(self, leg: Leg) -> None:
+        """Stop listening; the row is free when the last listener has stopped."""
+        tap = self._taps.get(leg)
+        if tap is None:
+            return
+        tap.uses -= 1
+        if tap.uses == 0:
+            del self._taps[leg]
+            self.bank.close(tap.slot, leg.port if leg.port is not None else -1)
+
+    def media_changed(self, leg: Leg) -> None:
+        """The leg's conference port is another one: its tap follows."""
+        tap = self._taps.get(leg)
+        if tap is not None and leg.port is not None:
+            self.connect(leg.port, self.bank.tap_port(tap.slot))

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PJSIP's callbacks of one dialog, brought to the leg they belong to.
+
+A Dialog is the only object that PJSIP keeps a pointer to. It refers to its leg weakly and the leg to it strongly, so no
+reference cycle ever keeps it alive, and its C++ destructor runs on the SIP thread when the leg lets it go.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pjsua2 as pj
+
+from b2bua.calls import sdp
+from b2bua.calls.headers import Headers
+
+if TYPE_CHECKING:
+    from b2bua.sip.leg import SipLeg
+
+log = logging.getLogger(__name__)
+
+
+def barrier(callback: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    """Nothing raised by a callback may reach PJSIP's C: it is logged and costs this event only."""
+
+    @functools.wraps(callback)
+    def guarded(self: Any, prm: Any) -> None:
+        try:
+            callback(self, prm)
+        except Exception:
+            log.exception("%s failed", callback.__name__)
+
+    return guarded
+
+
+class Dialog(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
+    """Callbacks in, leg methods out; no state of its own."""
+
+    def __init__(self, account: pj.Account, leg: SipLeg, call_id: int = pj.PJSUA_INVALID_ID) -> None:
+        super().__init__(account, call_id)
+        self._leg = weakref.ref(leg)
+
+    @barrier
+    def onCallState(self, prm: Any) -> None:
+        """The INVITE session moved on (RFC 3261 §13)."""
+        leg = self._leg()
+        if leg is not None:
+            info = self.getInfo()
+            leg.state_changed(info.state, info.lastStatusCode, info.lastReason, received(prm.e))
+
+    @barrier
+    def onCallMediaState(self, prm: Any) -> None:
+        """Streams were made, changed or stopped."""
+        leg = self._leg()
+        if leg is not None:
+            media = self.getInfo().media
+            leg.media_changed(media[0].status if len(media) else pj.PJSUA_CALL_MEDIA_NONE)
+
+    @barrier
+    def onCallSdpCreated(self, prm: Any) -> None:
+        """An offer or answer of ours is about to leave; the string may be edited."""
+        leg = self._leg()
+        if leg is not None:
+            prm.sdp.wholeSdp = sdp.prefer(prm.sdp.wholeSdp, leg.preferred_codecs)
+
+    @barrier
+    def onDtmfEvent(self, prm: Any) -> None:
+        """RFC 4733: begin, updates and end of one press."""
+        leg = self._leg()
+        if leg is not None:
+            leg.event_heard(prm.digit, prm.duration, bool(prm.flags & pj.PJMEDIA_STREAM_DTMF_IS_UPDATE),
+                            bool(prm.flags & pj.PJMEDIA_STREAM_DTMF_IS_END))
+
+    @barrier
+    def onCallTsxState(self, prm: Any) -> None:
+        """A transaction inside the dialog: an INFO that came, a re-INVITE of ours that was refused."""
+        leg = self._leg()
+        if leg is None or prm.e.type != pj.PJSIP_EVENT_TSX_STATE:
+            return
+        tsx = prm.e.body.tsxState.tsx
+        if tsx.role == pj.PJSIP_ROLE_UAS and tsx.method == "INFO" and tsx.state == pj.PJSIP_TSX_STATE_TRYING:
+            rdata = prm.e.body.tsxState.src.rdata
+            message = rdata.wholeMsg
+            code, header = leg.info_came(Headers.parse(message).get("content-type"), sdp.body_of(message))
+            pj.respond(tsx.pjTransaction, rdata.pjRxData, code, header)
+        elif tsx.role == pj.PJSIP_ROLE_UAC and tsx.method == "INVITE" and tsx.statusCode == 491:
+            leg.glare()
+
+    @barrier
+    def onCallTransferRequest(self, prm: Any) -> None:
+        """A REFER came: transfers by the phone's own key are declined, the call goes on."""
+        log.warning("REFER to %s declined: transfers by REFER from a peer are not served", prm.dstUri)
+        prm.statusCode = pj.PJSIP_SC_DECLINE
+
+    @barrier
+    def onCallTransferStatus(self, prm: Any) -> None:
+        """The answer to our REFER, then its NOTIFYs (RFC 3515 §2.4.4)."""
+        leg = self._leg()
+        if leg is not None:
+            leg.refer_status(prm.statusCode, prm.reason, prm.finalNotify)
+
+    @barrier
+    def onCallReplaceRequest(self, prm: Any) -> None:
+        """An INVITE with Replaces came: not served."""
+        prm.statusCode = pj.PJSIP_SC_DECLINE
+
+
+def received(event: Any) -> str:
+    """The SIP message that caused an event, or "" if it was a timer or one of ours."""
+    if event.type == pj.PJSIP_EVENT_TSX_STATE and event.body.tsxState.type == pj.PJSIP_EVENT_RX_MSG:
+        return str(event.body.tsxState.src.rdata.wholeMsg)
+    if event.type == pj.PJSIP_EVENT_RX_MSG:
+        return str(event.body.rxMsg.rdata.wholeMsg)
+    return ""

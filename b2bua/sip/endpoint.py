@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PJSIP itself: started, polled, stopped; INVITEs in and out. One per process, and only on the thread that made it."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pjsua2 as pj
+
+from b2bua.calls import sdp
+from b2bua.calls.exchange import DialError
+from b2bua.calls.headers import Headers, Party, escape_user, user_of
+from b2bua.calls.leg import Dial, Invite, Leg
+from b2bua.calls.reason import EndReason
+from b2bua.calls.routing import asserted_party
+from b2bua.sip.bridge import Bridge
+from b2bua.sip.dialog import Dialog, barrier
+from b2bua.sip.leg import SipLeg, _param, header
+from b2bua.sip.start import account_config, codec_priorities, endpoint_config, transports
+from config.settings import Peer, Settings
+
+log = logging.getLogger(__name__)
+
+DRAIN_RETRY_AFTER_S = 5
+
+Arrived = Callable[[Leg, Invite], None]
+
+
+class SipError(Exception):
+    """PJSIP refused something at start; the text names the key and the value."""
+
+
+class _Account(pj.Account):  # type: ignore[misc]  # pjsua2 has no types
+    """The account that all our dialogs use."""
+
+    def __init__(self, incoming: Callable[[int, str, str], None]) -> None:
+        super().__init__()
+        self._incoming = incoming
+
+    @barrier
+    def onIncomingCall(self, prm: Any) -> None:
+        """An INVITE passed the gate."""
+        self._incoming(prm.callId, prm.rdata.srcAddress, prm.rdata.wholeMsg)
+
+
+class SipEndpoint:
+    """SIP and media, started by `start`, kept alive by `poll`, ended by `stop`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._thread = threading.get_ident()
+        self._endpoint = pj.Endpoint()
+        self._account: _Account | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._legs: set[SipLeg] = set()
+        self._networks = _networks(settings.peers)
+        self.bridge: Bridge
+        self.gate: pj.Gate
+        self.arrived: Arrived = lambda leg, invite: leg.hangup(EndReason.from_code(503, "not ready"))
+        self.on_stats: Callable[[SipLeg, Any], None] = lambda leg, stats: None
+
+    # -- life -----------------------------------------------------------------------------------------------------
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Open the listeners. Raises SipError naming the listener that cannot be opened."""
+        self._check_thread()
+        self._loop = loop
+        pj.init_limits()
+        self._endpoint.libCreate()
+        self._endpoint.libInit(endpoint_config(self._settings))
+        self.gate = pj.Gate()
+        pj.take_info()
+        for peer in self._settings.peers.values():
+            for network in peer.match or _host_networks(peer.uri):
+                self.gate.allow(network)
+        for text, kind, config in transports(self._settings.sip):
+            try:
+                self._endpoint.transportCreate(kind, config)
+            except pj.Error as error:
+                raise SipError(f"sip.listen: {text}: {error.reason}; is another process using it?") from None
+        self._endpoint.libStart()
+        self._endpoint.audDevManager().setNullDev()
+        for codec, priority in codec_priorities(self._endpoint, self._settings.media.codecs):
+            self._endpoint.codecSetPriority(codec, priority)
+        media = self._settings.media
+        self.bridge = Bridge(media.bank_slots, media.bank_s, media.mix_rate_hz)
+        self._account = _Account(self._incoming)
+        self._account.create(account_config(self._settings), True)
+
+    def poll(self, timeout_ms: int) -> None:
+        """Let PJSIP work; callbacks run in here."""
+        self._endpoint.libHandleEvents(timeout_ms)
+
+    def drain(self) -> None:
+        """Refuse new calls (503 with Retry-After) and report 503 to OPTIONS; live dialogs go on."""
+        self.gate.drain(True, DRAIN_RETRY_AFTER_S)
+
+    def stop(self) -> None:
+        """Destroy the library. No leg may be used afterwards."""
+        self._check_thread()
+        for leg in list(self._legs):
+            leg.let_go()
+        self._legs.clear()
+        self._account = None
+        self._endpoint.libDestroy()
+
+    def _check_thread(self) -> None:
+        if threading.get_ident() != self._thread:
+            raise RuntimeError("pjsua2 may only be used on the thread that made the endpoint")
+
+    # -- incoming -------------------------------------------------------------------------------------------------
+
+    def _incoming(self, call_id: int, source: str, message: str) -> None:
+        assert self._loop is not None
+        headers = Headers.parse(message)
+        peer_name = self.peer_at(source.rsplit(":", 1)[0])
+        peer = self._settings.peers.get(peer_name or "")
+        caller = Party.parse(headers.get("from"))
+        party = asserted_party(peer, headers, caller) if peer is not None else caller
+        leg = SipLeg(headers.get("call-id"), peer_name or "unknown", peer or Peer(uri="sip:unknown.invalid"),
+                     "inbound", party, self._loop, self._settings.digits.fuse_ms)
+        self._own(leg, Dialog(self._account, leg, call_id))
+        if peer_name is None:
+            leg.hangup(EndReason.from_code(403, f"{source} is no peer"))
+            return
+        number = user_of(message.split(" ", 2)[1]) if message.count(" ") > 1 else ""
+        offered = sdp.codecs(sdp.body_of(message))
+        self.arrived(leg, Invite(number, caller, headers, offered, source))
+
+    def peer_at(self, address: str) -> str | None:
+        """The name of the peer whose networks hold this address (the narrowest network wins)."""
+        try:
+            ip = ipaddress.ip_address(address.strip("[]"))
+        except ValueError:
+            return None
+        return next((name for network, name in self._networks if ip.version == network.version and ip in network), None)
+
+    # -- outgoing -------------------------------------------------------------------------------------------------
+
+    def dial(self, dial: Dial) -> Leg:
+        """Send an INVITE. Raises DialError when it cannot be sent at all."""
+        assert self._loop is not None
+        peer = self._settings.peers[dial.peer]
+        target = number_uri(peer.uri, dial.number)
+        leg = SipLeg("", dial.peer, peer, "outbound", Party("", dial.number, target), self._loop,
+                     self._settings.digits.fuse_ms)
+        leg.preferred_codecs = dial.codecs
+        dialog = Dialog(self._account, leg)
+        self._own(leg, dialog)
+        prm = _param()
+        prm.txOption.localUri = dial.caller.name_addr(self.public_host)
+        for name, value in dial.headers:
+            prm.txOption.headers.append(header(name, value))
+        try:
+            dialog.makeCall(target, prm)
+        except pj.Error as error:
+            self._forget(leg)
+            raise DialError(EndReason.from_code(503, f"{dial.peer} at {target}: {error.reason}")) from None
+        leg.id = dialog.getInfo().callIdString
+        return leg
+
+    @property
+    def public_host(self) -> str:
+        """host:port that the far ends know us by."""
+        first = self._settings.sip.listeners[0]
+        host = f"[{first.host}]" if ":" in first.host else first.host
+        return self._settings.sip.public_host or f"{host}:{first.port}"
+
+    def public_address(self, leg: Leg) -> str:
+        """host:port by which this leg's far end can call us."""
+        return self.public_host
+
+    # -- legs -----------------------------------------------------------------------------------------------------
+
+    def _own(self, leg: SipLeg, dialog: Dialog) -> None:
+        leg.carried_by(dialog)
+        leg.gone = self._gone
+        leg.stats = self.on_stats
+        self._legs.add(leg)
+
+    def _gone(self, leg: SipLeg) -> None:
+        # Not at once: we are inside a callback of the very object that goes.
+        assert self._loop is not None
+        self._loop.call_soon(self._forget, leg)
+
+    def _forget(self, leg: SipLeg) -> None:
+        self._legs.discard(leg)
+        leg.let_go()
+
+    @property
+    def legs_alive(self) -> int:
+        """Legs that have a pjsua2 object; back to zero when nobody talks."""
+        return len(self._legs)
+
+
+def number_uri(peer_uri: str, number: str) -> str:
+    """A number at a peer: `sip:host;transport=tcp` becomes `sip:1001@host;transport=tcp`."""
+    scheme, _, rest = peer_uri.partition(":")
+    return f"{scheme}:{escape_user(number)}@{rest}" if number else peer_uri
+
+
+def _host_networks(uri: str) -> list[str]:
+    host = uri.partition(":")[2].partition(";")[0]
+    host = host[1:host.index("]")] if host.startswith("[") else host.partition(":")[0]
+    try:
+        return [str(ipaddress.ip_address(host))]
+    except ValueError:
+        return []
+
+
+def _networks(peers: Mapping[str, Peer]) -> list[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, str]]:
+    """Every peer's networks, the narrowest first; a peer without `match` is known by the address in its uri."""
+    found = [(ipaddress.ip_network(item, strict=False), name)
+             for name, peer in peers.items() for item in (peer.match or _host_networks(peer.uri))]
+    return sorted(found, key=lambda pair: -pair[0].prefixlen)

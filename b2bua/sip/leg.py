@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A leg on PJSIP: verbs become pjsua2 calls, callbacks become leg events. SIP thread."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import pjsua2 as pj
+
+from b2bua.calls import info, sdp
+from b2bua.calls.digit import FLASH, Source
+from b2bua.calls.headers import Header, Headers, Party
+from b2bua.calls.keys import Keys
+from b2bua.calls.leg import (
+    Answered,
+    Ended,
+    Held,
+    InfoReceived,
+    Leg,
+    LegState,
+    MediaChanged,
+    Progress,
+    ReferProgress,
+)
+from b2bua.calls.reason import EndReason
+from b2bua.sip.dialog import Dialog
+from config.settings import Peer
+
+log = logging.getLogger(__name__)
+
+_WITH_SDP = "application/sdp"
+
+
+class SipLeg(Leg):
+    """One pjsua2 call.
+
+    preferred_codecs  offers and answers put these first
+    stats             told once when the media is about to go: StreamStats
+    """
+
+    def __init__(self, leg_id: str, peer_name: str, peer: Peer, direction: Literal["inbound", "outbound"], party: Party,
+                 loop: asyncio.AbstractEventLoop, fuse_ms: int) -> None:
+        super().__init__(leg_id, peer_name, direction, party)
+        self.preferred_codecs: Sequence[str] = ()
+        self.gone: Callable[[SipLeg], None] = lambda leg: None
+        self.stats: Callable[[SipLeg, Any], None] = lambda leg, stats: None
+        self._method = peer.dtmf
+        self._dialog: Dialog | None = None
+        self._loop = loop
+        self._keys = Keys(self.emit, loop, fuse_ms)
+        self._codec: str | None = None
+        self._progress: tuple[int, bool] | None = None
+        self._held_by_far_end = False
+        self._hold_wanted = False
+        self._hold_retry: asyncio.TimerHandle | None = None
+        self._refer_answered = True
+        self._hanging_up = False
+
+    def carried_by(self, dialog: Dialog) -> None:
+        """This is the leg's dialog from now on."""
+        self._dialog = dialog
+
+    # -- verbs --------------------------------------------------------------------------------------------------
+
+    @property
+    def codec(self) -> str | None:
+        """As negotiated last."""
+        return self._codec
+
+    def ring(self, code: int, text: str, *, media: bool, codecs: Sequence[str] = ()) -> None:
+        """18x; with SDP it must be one that PJSIP puts SDP in (not 180 or 181)."""
+        if self.direction != "inbound" or self.state not in (LegState.TRYING, LegState.EARLY):
+            return
+        self.state = LegState.EARLY
+        self._limit(codecs)
+        if media and code in (180, 181):
+            code, text = 183, "Session Progress"
+        self._do("ring", lambda dialog: dialog.answer(_param(code, text)))
+
+    def answer(self, codecs: Sequence[str] = ()) -> None:
+        """200."""
+        if self.state in (LegState.TRYING, LegState.EARLY):
+            self._limit(codecs)
+            self.state = LegState.UP
+            self._do("answer", lambda dialog: dialog.answer(_param(200, "OK")))
+
+    def hangup(self, reason: EndReason) -> None:
+        """Final answer, CANCEL or BYE."""
+        if self.state is LegState.ENDED or self._hanging_up:
+            return
+        self._hanging_up = True
+        self._report_stats()
+        code, text = (603, "Decline") if reason.code < 300 else (reason.code, "")
+        headers = [("Reason", reason.header)] if reason.header else []
+        self._do("hang up", lambda dialog: dialog.hangup(_param(code, text, headers)))
+        if self._dialog is None:
+            self._end(reason)
+
+    def hold(self, on: bool) -> None:
+        """Re-INVITE with sendonly, or back to sendrecv."""
+        self._hold_wanted = on
+        if self.state is LegState.UP:
+            self._reinvite()
+
+    def _reinvite(self) -> None:
+        self._hold_retry = None
+        if self._hanging_up or self.state is not LegState.UP:
+            return
+        prm = _param()
+        try:
+            assert self._dialog is not None
+            if self._hold_wanted:
+                self._dialog.setHold(prm)
+            else:
+                prm.opt.flag = pj.PJSUA_CALL_UNHOLD
+                self._dialog.reinvite(prm)
+        except pj.Error as error:
+            log.info("leg %s: re-INVITE has to wait: %s", self.id, error.reason)
+            self.glare()
+
+    def glare(self) -> None:
+        """Both sides sent a re-INVITE (491), or one is under way: try again after RFC 3261 §14.1's back-off."""
+        if self._hold_retry is None:
+            low, high = (2.1, 4.0) if self.direction == "outbound" else (0.0, 2.0)
+            self._hold_retry = self._loop.call_later(random.uniform(low, high), self._reinvite)
+
+    def send_digit(self, digit: str, duration_ms: int) -> None:
+        """By RFC 4733 where the far end takes events, else by INFO."""
+        if self.state is LegState.ENDED:
+            return
+        prm = pj.CallSendDtmfParam()
+        stats = pj.stream_stats(self._dialog.getId()) if self._dialog is not None else None
+        can_events = stats is not None and stats.valid and stats.tx_event_pt >= 0
+        if self._method == "rfc4733" or (self._method == "auto" and can_events):
+            prm.method = pj.PJSUA_DTMF_METHOD_RFC2833
+            prm.duration = max(40, min(duration_ms, 6000))
+            prm.digits = "R" if digit == FLASH else digit
+            self._do("send a digit", lambda dialog: dialog.sendDtmf(prm))
+        else:
+            self.send_info(info.RELAY, info.render(digit, duration_ms))
+
+    def send_info(self, content_type: str, body: str) -> None:
+        """INFO with this body."""
+        prm = pj.CallSendRequestParam()
+        prm.method = "INFO"
+        prm.txOption.contentType = content_type
+        prm.txOption.msgBody = body
+        self._do("send INFO", lambda dialog: dialog.sendRequest(prm))
+
+    def refer(self, target: str, headers: Sequence[Header] = ()) -> None:
+        """REFER; a failure to send it is a final ReferProgress too."""
+        self._refer_answered = False
+        error = self._do("send REFER", lambda dialog: dialog.xfer(target, _param(headers=headers)))
+        if error is not None:
+            self._loop.call_soon(self.emit, ReferProgress(500, error, True, False))
+
+    def _do(self, what: str, verb: Callable[[Dialog], None]) -> str | None:
+        """Run a verb on the dialog; PJSIP's refusal is logged and returned, never raised into the call."""
+        if self._dialog is None:
+            return "the leg has no dialog"
+        try:
+            verb(self._dialog)
+        except pj.Error as error:
+            log.warning("leg %s of %s: cannot %s: %s", self.id, self.peer, what, error.reason)
+            return str(error.reason)
+        return None
+
+    def _limit(self, codecs: Sequence[str]) -> None:
+        if codecs and self._dialog is not None:
+            pj.limit_answer(self._dialog.getId(), codecs[0])
+
+    # -- what PJSIP reports ---------------------------------------------------------------------------------------
+
+    def state_changed(self, state: int, code: int, text: str, message: str) -> None:
+        """From onCallState; `message` is the SIP message that caused it, or ""."""
+        with_sdp = _WITH_SDP in message
+        if with_sdp and self.direction == "outbound":
+            self._codec = sdp.chosen(sdp.body_of(message)) or self._codec
+        if state == pj.PJSIP_INV_STATE_EARLY and self.direction == "outbound":
+            if self._progress != (code, with_sdp):
+                self._progress = (code, with_sdp)
+                self.state = LegState.EARLY
+                self.emit(Progress(code, text, with_sdp))
+        elif state == pj.PJSIP_INV_STATE_CONFIRMED and self.direction == "outbound":
+            self.state = LegState.UP
+            self.emit(Answered())
+        elif state == pj.PJSIP_INV_STATE_DISCONNECTED:
+            header = Headers.parse(message).get("reason") if message else ""
+            self._report_stats()
+            self._end(EndReason.from_code(code or 500, text, header or None))
+
+    def _end(self, reason: EndReason) -> None:
+        if self.state is LegState.ENDED:
+            return
+        self.state = LegState.ENDED
+        self.reason = reason
+        self.port = None
+        self._keys.close()
+        if self._hold_retry is not None:
+            self._hold_retry.cancel()
+        self.emit(Ended(reason))
+        self.gone(self)
+
+    def media_changed(self, status: int) -> None:
+        """From onCallMediaState."""
+        if self._dialog is None:
+            return
+        port = pj.leg_port(self._dialog.getId())
+        self.port = port if port >= 0 else None
+        if self.direction == "inbound" or self._codec is None:
+            stats = pj.stream_stats(self._dialog.getId())
+            self._codec = f"{stats.codec}/{stats.clock_rate_hz}".lower() if stats.valid else self._codec
+        self.emit(MediaChanged())
+        held = status == pj.PJSUA_CALL_MEDIA_REMOTE_HOLD
+        if held != self._held_by_far_end:
+            self._held_by_far_end = held
+            self.emit(Held(held))
+
+    def event_heard(self, digit: str, duration_ms: int, update: bool, end: bool) -> None:
+        """From onDtmfEvent (RFC 4733)."""
+        key = FLASH if digit == "R" else digit
+        if not update:
+            self._keys.begin(key, Source.RFC4733, duration_ms)
+        elif not end:
+            self._keys.update(Source.RFC4733, duration_ms)
+        if end:
+            self._keys.end(Source.RFC4733, duration_ms)
+
+    def info_came(self, content_type: str, body: str) -> tuple[int, str]:
+        """An INFO came; returns the code of its answer and a header for it."""
+        press = info.parse(content_type, body)
+        if press is not None:
+            self._keys.whole(press[0], Source.INFO, press[1])
+            return 200, ""
+        if content_type.split(";")[0].strip().lower() in (info.RELAY, info.BARE):
+            log.warning("leg %s of %s: INFO with an unreadable %s body refused", self.id, self.peer, content_type)
+            return 415, f"Accept: {info.RELAY}, {info.BARE}"
+        if content_type:
+            self.emit(InfoReceived(content_type, body))
+        return 200, ""
+
+    def refer_status(self, code: int, text: str, final: bool) -> None:
+        """From onCallTransferStatus: first the answer to the REFER, then the NOTIFYs."""
+        notified, self._refer_answered = self._refer_answered, True
+        self.emit(ReferProgress(code, text, final or (not notified and code >= 300), notified))
+
+    def _report_stats(self) -> None:
+        if self._dialog is not None:
+            stats = pj.stream_stats(self._dialog.getId())
+            if stats.valid:
+                self.stats(self, stats)
+                self.stats = lambda leg, stats: None
+
+    def let_go(self) -> None:
+        """Drop the dialog: its C++ side is destroyed here, on the SIP thread."""
+        self._dialog = None
+
+
+def _param(code: int = 0, text: str = "", headers: Sequence[Header] = ()) -> pj.CallOpParam:
+    prm = pj.CallOpParam(True)
+    prm.opt.audioCount = 1
+    prm.opt.videoCount = 0
+    prm.opt.textCount = 0
+    if code:
+        prm.statusCode = code
+        prm.reason = text
+    for name, value in headers:
+        prm.txOption.headers.append(header(name, value))
+    return prm
+
+
+def header(name: str, value: str) -> pj.SipHeader:
+    """One header field for PJSIP."""
+    field = pj.SipHeader()
+    field.hName, field.hValue = name, value
+    return field

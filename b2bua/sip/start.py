@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Our settings in PJSIP's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pjsua2 as pj
+
+from config.settings import Media, Settings, Sip
+
+_KINDS = {"udp": (pj.PJSIP_TRANSPORT_UDP, pj.PJSIP_TRANSPORT_UDP6),
+          "tcp": (pj.PJSIP_TRANSPORT_TCP, pj.PJSIP_TRANSPORT_TCP6),
+          "tls": (pj.PJSIP_TRANSPORT_TLS, pj.PJSIP_TRANSPORT_TLS6)}
+_JITTER_MIN_MS = 20
+_JITTER_MAX_MS = 200
+
+
+def endpoint_config(settings: Settings) -> Any:
+    """Threads as ARCHITECTURE.md says: PJSIP's callbacks only on the SIP thread, RTP on PJSIP's own."""
+    config = pj.EpConfig()
+    config.uaConfig.threadCnt = 0
+    config.uaConfig.mainThreadOnly = True
+    config.uaConfig.maxCalls = 2 * settings.sip.max_calls + 64  # two legs a call, and some for transfers
+    config.uaConfig.natTypeInSdp = 0
+    config.uaConfig.userAgent = settings.sip.user_agent
+    config.medConfig.hasIoqueue = True
+    config.medConfig.threadCnt = 1
+    config.medConfig.clockRate = settings.media.mix_rate_hz
+    config.medConfig.sndClockRate = settings.media.mix_rate_hz
+    config.medConfig.channelCount = 1
+    config.medConfig.audioFramePtime = 20
+    config.medConfig.maxMediaPorts = 16384
+    config.medConfig.noVad = True
+    config.medConfig.ecTailLen = 0
+    config.medConfig.quality = 4
+    config.medConfig.jbMinPre = _JITTER_MIN_MS
+    config.medConfig.jbInit = _JITTER_MIN_MS
+    config.medConfig.jbMax = _JITTER_MAX_MS
+    config.logConfig.level = settings.log.sip_level
+    config.logConfig.consoleLevel = settings.log.sip_level
+    config.logConfig.msgLogging = 1 if settings.log.sip_level >= 4 else 0
+    return config
+
+
+def transports(sip: Sip) -> Iterator[tuple[str, int, Any]]:
+    """(as configured, PJSIP's kind, TransportConfig) of each listener."""
+    for text, listener in zip(sip.listen, sip.listeners, strict=True):
+        config = pj.TransportConfig()
+        config.port = listener.port
+        config.boundAddress = listener.host
+        config.publicAddress = (sip.public_host or listener.host).rpartition(":")[0] if sip.public_host and \
+            ":" in sip.public_host else sip.public_host or listener.host
+        if listener.transport == "tls":
+            config.tlsConfig.certFile = str(sip.tls_certificate)
+            config.tlsConfig.privKeyFile = str(sip.tls_key)
+            config.tlsConfig.CaListFile = str(sip.tls_ca or "")
+        yield text, _KINDS[listener.transport][":" in listener.host], config
+
+
+def account_config(settings: Settings) -> Any:
+    """One account for every dialog; who is calling stands in each INVITE's own From."""
+    config = pj.AccountConfig()
+    first = settings.sip.listeners[0]
+    config.idUri = f"sip:b2bua@{first.host}"
+    config.natConfig.contactRewriteUse = 0
+    config.natConfig.viaRewriteUse = 0
+    config.natConfig.sdpNatRewriteUse = 0
+    config.natConfig.sipOutboundUse = 0
+    config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_OPTIONAL
+    config.callConfig.prackUse = pj.PJSUA_100REL_NOT_USED
+    config.mediaConfig.lockCodecEnabled = False  # we answer with one codec ourselves
+    _media(config.mediaConfig, settings.media)
+    config.videoConfig.autoShowIncoming = False
+    config.videoConfig.autoTransmitOutgoing = False
+    return config
+
+
+def _media(config: Any, media: Media) -> None:
+    low, high = media.port_range
+    config.transportConfig.port = low
+    config.transportConfig.portRange = high - low
+    config.transportConfig.boundAddress = media.host
+    config.transportConfig.publicAddress = media.public_host or media.host
+    config.ipv6Use = pj.PJSUA_IPV6_ENABLED if ":" in media.host else pj.PJSUA_IPV6_DISABLED
+    config.rtcpMuxEnabled = False
+
+
+def codec_priorities(endpoint: Any, wanted: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """PJSIP's codec ids with priorities in the operator's order; 0 switches a codec off."""
+    rank = {name.lower(): 255 - index for index, name in enumerate(wanted)}
+    for codec in endpoint.codecEnum2():
+        yield codec.codecId, rank.get(codec.codecId.split("/", 1)[0].lower(), 0)
