@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.peers.messages import SipMessage, read_sipp_log
+from tests.peers.messages import Address, SipMessage, read_sipp_log
 from tests.peers.ports import free_port, is_bound
 from tests.peers.rtp import Track
 from tests.peers.rtp_pcap import write_pcap
@@ -72,7 +72,7 @@ class Sipp:
     def _command(self, file: Path) -> list[str]:
         s, (host, port) = self.scenario, self.local
         media_port = free_port(host)
-        keys = {"rtp_port": str(s.rtp_port or media_port), "caller": CALLER, **s.keys}
+        keys = {"rtp_port": str(s.rtp_port or media_port), "caller": CALLER, "event": "101", **s.keys}
         command = ["sipp", f"{self.remote[0]}:{self.remote[1]}", "-sf", str(file), "-i", host, "-p", str(port),
                    "-s", s.service, "-m", str(s.calls), "-r", str(s.rate), "-d", str(s.talk_ms),
                    "-t", "t1" if s.transport == "tcp" else "u1", "-mi", host, "-mp", str(media_port),
@@ -103,6 +103,14 @@ class Sipp:
 
         self._until(lambda: len(seen()) >= count, timeout_s, f"saw {method} {code or ''}")
         return seen()
+
+    def peer_media(self, timeout_s: float = 5.0) -> Address:
+        """Where the other side wants our audio, as soon as its SDP has come."""
+        def offered() -> list[SipMessage]:
+            return [m for m in self.messages() if m.dst == self.local and "m=audio" in m.body]
+
+        self._until(lambda: bool(offered()), timeout_s, "was told where to send audio")
+        return offered()[-1].media
 
     def _until(self, ready: Callable[[], bool], timeout_s: float, what: str) -> None:
         end_s = time.monotonic() + timeout_s

@@ -6,6 +6,9 @@ Levels are dBm0 as ITU-T G.711 defines them for PCM: a full-scale sine has +3.17
 
 from __future__ import annotations
 
+import wave
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -74,3 +77,10 @@ def tone_dbm0(samples: Samples, hz: float, rate_hz: int = RATE_HZ) -> float:
 def has_tone(samples: Samples, hz: float, rate_hz: int = RATE_HZ, *, above_dbm0: float = AUDIBLE_DBM0) -> bool:
     """Is this frequency audible in it?"""
     return tone_dbm0(samples, hz, rate_hz) > above_dbm0
+
+
+def read_wav(file: Path) -> tuple[int, list[Samples]]:
+    """Rate and channels of a 16-bit WAV file."""
+    with wave.open(str(file)) as wav:
+        frames = np.frombuffer(wav.readframes(wav.getnframes()), dtype=np.int16)
+        return wav.getframerate(), [frames[channel::wav.getnchannels()] for channel in range(wav.getnchannels())]

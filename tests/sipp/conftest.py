@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One `b2bua run` for the whole of tests/sipp, between a trunk (127.0.0.2) and a PBX (127.0.0.3) with a second desk.
+
+Numbers: 1xxx goes to the PBX, 3xxx to the desk, 7xxx to a PBX by TCP, 9xxx has no route; from the PBX everything else
+goes to the trunk. After every test no call and no bank slot may be in use, and the log must hold no traceback.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.peers.messages import SipMessage
+from tests.peers.ports import free_port
+from tests.peers.sidecar import ACCOUNT_ID, Sidecar, seed_document
+from tests.peers.sipp import Scenario, Sipp
+
+TRUNK, PBX, DESK, TCP, STRANGER = "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.6", "127.0.0.9"
+RTP_PORTS = "24000-27999"  # away from the default range, below the ephemeral ports
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here needs SIPp and the product."""
+    here = Path(__file__).parent
+    missing = shutil.which("sipp") is None
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.sipp)
+            if missing:
+                item.add_marker(pytest.mark.skip(reason="SIPp is not installed (apt install sip-tester)"))
+
+
+def config(ports: dict[str, int]) -> dict[str, Any]:
+    """Short timeouts; the peers on the given ports."""
+    def peer(host: str, extra: str = "", **more: Any) -> dict[str, Any]:
+        return {"uri": f"sip:{host}:{ports[host]}{extra}", "match": [host], "refer_timeout_s": 3, **more}
+
+    return {
+        "sip": {"ring_timeout_s": 3, "silent_timeout_s": 2, "drain_s": 5},
+        "media": {"ports": RTP_PORTS, "timeout_s": 8},
+        "peers": {"trunk": peer(TRUNK), "pbx": peer(PBX, account=ACCOUNT_ID), "desk": peer(DESK, account=ACCOUNT_ID),
+                  "tcp": peer(TCP, ";transport=tcp", account=ACCOUNT_ID)},
+        "routes": [
+            *({"from": source, "to": target, "numbers": numbers} for source in ("trunk", "pbx", "desk", "tcp")
+              for target, numbers in (("pbx", r"1\d{3}"), ("desk", r"3\d{3}"), ("tcp", r"7\d{3}"))),
+            {"from": "pbx", "to": "trunk", "numbers": r"[24568]\d+"},
+        ],
+    }
+
+
+class Stage:
+    """The product and the far ends around it."""
+
+    def __init__(self, sidecar: Sidecar, ports: dict[str, int], workdir: Path, stack: ExitStack) -> None:
+        self.sidecar, self.ports, self.workdir, self._stack = sidecar, ports, workdir, stack
+
+    def answering(self, name: str, host: str = PBX, **options: Any) -> Sipp:
+        """A far end that waits for our calls, at its peer's address."""
+        sipp = Sipp(Scenario(name, **options), self.workdir, host, self.ports[host], self.sidecar.sip)
+        return self._stack.enter_context(sipp).wait_bound()
+
+    def calling(self, name: str, host: str = TRUNK, **options: Any) -> Sipp:
+        """A far end that calls us."""
+        sipp = Sipp(Scenario(name, **options), self.workdir, host, free_port(host), self.sidecar.sip)
+        return self._stack.enter_context(sipp)
+
+    def call(self, caller: str, pbx: str, *, talk_ms: int = 300) -> tuple[list[SipMessage], list[SipMessage]]:
+        """One call from the trunk to the PBX that must go as both scenarios say; what each of them saw."""
+        called = self.answering(pbx, talk_ms=talk_ms)
+        calling = self.calling(caller, talk_ms=talk_ms)
+        return calling.finish(), called.finish()
+
+    def new_recordings(self, before: set[Path]) -> list[Path]:
+        """The recordings that were not there before."""
+        return sorted(self.recordings() - before)
+
+    def recordings(self) -> set[Path]:
+        """The WAV files in the recordings directory."""
+        return set(self.sidecar.recordings.rglob("*.wav"))
+
+
+@pytest.fixture(scope="session")
+def ports() -> dict[str, int]:
+    """The SIP port of each peer."""
+    return {host: free_port(host) for host in (TRUNK, PBX, DESK, TCP)}
+
+
+@pytest.fixture(scope="session")
+def sidecar(ports: dict[str, int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
+    """The product, running; it must end well on SIGTERM."""
+    product = Sidecar(tmp_path_factory.mktemp("b2bua"), config(ports), seed_document())
+    with product.running():
+        yield product
+        assert product.stop() == 0, product.log_tail()
+    assert "Traceback" not in product.log.read_text(errors="replace")
+
+
+@pytest.fixture
+def stage(sidecar: Sidecar, ports: dict[str, int], tmp_path: Path) -> Iterator[Stage]:
+    """The product between two tests: afterwards nothing may be left of the calls."""
+    seen = sidecar.log.stat().st_size
+    with ExitStack() as stack:
+        yield Stage(sidecar, ports, tmp_path, stack)
+    sidecar.wait_quiet()
+    news = sidecar.log.read_bytes()[seen:].decode(errors="replace")
+    assert "Traceback" not in news, news
