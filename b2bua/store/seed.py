@@ -6,26 +6,16 @@ Unknown keys of an account, user or device are kept: KAZOO documents have many. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, Protocol
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from b2bua.metaflows.validation import InvalidDocument, validate
 from b2bua.store.errors import SeedError
 
 Id = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00/]+$")]
 AccountId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-
-
-class Validated(Protocol):
-    """A metaflows document that is right."""
-
-    @property
-    def sent(self) -> Mapping[str, Any]:
-        """As it is stored: types coerced, no defaults."""
-
-
-Validate = Callable[[Mapping[str, Any]], Validated]
 
 
 def _quoted(value: Any) -> Any:
@@ -72,7 +62,7 @@ class _Seed(BaseModel):
     accounts: list[_Account]
 
 
-def check(document: Any, validate: Validate) -> list[dict[str, Any]]:
+def check(document: Any) -> list[dict[str, Any]]:
     """The accounts of a seed document, with coerced metaflows.
 
     raises   SeedError, one line per problem, each with the key
@@ -87,7 +77,7 @@ def check(document: Any, validate: Validate) -> list[dict[str, Any]]:
     plain = seed.model_dump(exclude_unset=True)["accounts"]
     for index, account in enumerate(plain):
         for key, owner in _owners(f"accounts.{index}", account):
-            lines += _coerce(key, owner, validate)
+            lines += _coerce(key, owner)
     if lines:
         raise SeedError(lines)
     return list(plain)
@@ -107,25 +97,18 @@ def _owners(key: str, account: dict[str, Any]) -> Iterator[tuple[str, dict[str, 
             yield f"{key}.{kind}.{index}", document
 
 
-def _coerce(key: str, owner: dict[str, Any], validate: Validate) -> list[str]:
+def _coerce(key: str, owner: dict[str, Any]) -> list[str]:
     """Replace the metaflows by what is to be stored; complaints otherwise."""
     sent = owner.get("metaflows")
     if sent is None:
         owner.pop("metaflows", None)
         return []
     try:
-        owner["metaflows"] = dict(validate(sent).sent)
-    except Exception as error:  # whatever the validator raises, it carries KAZOO's error map
-        errors = getattr(error, "errors", None)
-        if not isinstance(errors, Mapping):
-            raise
-        return [f"{key}.metaflows.{path}: {_message(codes)}" for path, codes in errors.items()]
+        owner["metaflows"] = validate(sent).sent
+    except InvalidDocument as error:
+        return [f"{key}.metaflows.{path}: {details['message']}"
+                for path, codes in error.errors.items() for details in codes.values()]
     return []
-
-
-def _message(codes: Any) -> str:
-    return "; ".join(f"{code}: {detail.get('message', '')}" if isinstance(detail, Mapping) else str(code)
-                     for code, detail in codes.items())
 
 
 def _clashes(seed: _Seed) -> Iterator[str]:

@@ -37,10 +37,9 @@ class Store:
     on_change   told (on this loop, after commit) of every new snapshot; also of the first one, in open()
     """
 
-    def __init__(self, url: str, validate: seed.Validate) -> None:
+    def __init__(self, url: str) -> None:
         self.url = url
         self.on_change: list[Callable[[Directory], None]] = []
-        self._validate = validate
         self._engine: AsyncEngine | None = None
         self._accounts: dict[str, AccountRecord] = {}
         self._directory = Directory.build(())
@@ -181,7 +180,7 @@ class Store:
 
         raises   SeedError, one line per problem, each naming the key; Conflict when another account has the api key
         """
-        accounts = await asyncio.to_thread(seed.check, document, self._validate)
+        accounts = await asyncio.to_thread(seed.check, document)
         ids = [account["id"] for account in accounts]
 
         async def work(connection: AsyncConnection, now: int) -> None:

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The FastAPI application, assembled."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from b2bua.api.auth_routes import auth_routes
+from b2bua.api.envelope import VERSION
+from b2bua.api.front import Front
+from b2bua.api.health_routes import health_routes
+from b2bua.api.metaflow_routes import metaflow_routes
+from b2bua.api.parts import ApiParts
+from b2bua.api.schema_routes import schema_routes
+from b2bua.api.tokens import Tokens
+
+
+def create_app(parts: ApiParts) -> FastAPI:
+    """All routes, behind the front. The store must be open on the loop that runs this."""
+    app = FastAPI(title="metaflow-b2bua", version=VERSION, redirect_slashes=False, redoc_url=None,
+                  description="KAZOO metaflows for any PBX: Crossbar-compatible API")
+    tokens = Tokens(parts.store, parts.secret, parts.settings.token_ttl_s, parts.clock)
+    app.include_router(health_routes(parts))
+    app.include_router(auth_routes(parts.store, tokens))
+    app.include_router(metaflow_routes(parts.store))
+    app.include_router(schema_routes())
+    app.add_middleware(Front, parts=parts, tokens=tokens, routes=app.router.routes)
+    return app
