@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a module gets to work with, and what it gives back. SIP thread.
+
+The parts are protocols: the recorder, the tones and the way to the outside are built elsewhere and handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, Protocol
+
+from b2bua.calls.call import Call
+from b2bua.calls.directory import Endpoint
+from b2bua.calls.headers import Header
+from b2bua.calls.leg import Leg
+from config.settings import Peer
+
+
+class Outcome(StrEnum):
+    """How a module ended: the closed set. A child of that name runs next, else the child `_`."""
+
+    DONE = "done"
+    STARTED = "started"
+    STOPPED = "stopped"
+    ANSWERED = "answered"
+    BUSY = "busy"
+    NO_ANSWER = "noanswer"
+    FAILED = "failed"
+    TAKEBACK = "takeback"
+    INTERRUPTED = "interrupted"
+    UNAVAILABLE = "unavailable"  # this module cannot be run (yet); no child runs
+    ERROR = "error"  # a bug or unusable data; no child runs
+    CANCELLED = "cancelled"  # the call ended first; no child runs
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The end of one module.
+
+    reason  for people; empty where the outcome says it all. Never holds digits
+    """
+
+    outcome: Outcome
+    reason: str = ""
+
+
+class RecordingError(Exception):
+    """A recording could not be started; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingOptions:
+    """How to record.
+
+    left              the leg whose voice goes to the left channel; the other's goes to the right. The recording
+                      belongs to the call: when a leg is replaced, its successor takes its channel
+    time_limit_s      it stops by itself after this
+    min_s             a shorter one is thrown away
+    sample_rate_hz    None: the recorder's own choice
+    url, method       where to send it afterwards; None: it stays in the recordings directory
+    """
+
+    left: Leg
+    format: Literal["mp3", "wav"] = "mp3"
+    time_limit_s: int = 10800
+    min_s: int = 0
+    sample_rate_hz: int | None = None
+    media_name: str | None = None
+    label: str | None = None
+    origin: str | None = None
+    url: str | None = None
+    method: Literal["put", "post"] = "put"
+
+
+class Recording(Protocol):
+    """One that runs."""
+
+    @property
+    def id(self) -> str:
+        """Its name in the API and the events."""
+
+
+class Recorder(Protocol):
+    """Writes conversations to files. Returns at once: the writing happens on another thread.
+
+    It publishes recording.started, recording.stopped and recording.failed itself, and stops what still runs when the
+    call ends (`call.on_ended`) or the time limit is reached.
+    """
+
+    def start(self, call: Call, options: RecordingOptions) -> Recording:
+        """Begin now. Raises RecordingError."""
+
+    def stop(self, recording: Recording) -> None:
+        """End it and keep the file. Safe to repeat."""
+
+    def running(self, call: Call) -> Recording | None:
+        """The one that was started for this call and has not stopped."""
+
+
+class Dials(Protocol):
+    """Sends an INVITE for a further leg of a call: the Exchange."""
+
+    def dial(self, call: Call, to_peer: str, number: str, headers: Sequence[Header] = ()) -> Leg:
+        """Raises DialError."""
+
+
+class Tones(Protocol):
+    """Short tones that only the presser hears."""
+
+    def accepted(self, leg: Leg) -> None:
+        """That was a code."""
+
+    def rejected(self, leg: Leg) -> None:
+        """That was none, or it could not be done."""
+
+
+@dataclass(slots=True)
+class Ways:
+    """By which way a transfer worked last with each peer (`refer` or `invite`); lost at restart. SIP thread."""
+
+    worked: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What modules use. Made once, by the app.
+
+    public_address  host:port at which the far end of this leg reaches us (for Refer-To)
+    """
+
+    exchange: Dials
+    peers: Mapping[str, Peer]
+    public_address: Callable[[Leg], str]
+    recorder: Recorder | None = None
+    tones: Tones | None = None
+    log_digits: bool = False
+    ways: Ways = field(default_factory=Ways)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where a module runs.
+
+    leg        the leg that typed, or that the API named (KAZOO's dtmf_leg)
+    owner      the leg of the endpoint whose code it is; the same leg unless the code was heard on the peer
+    feedback   the presser wants to hear whether it worked
+    captures   groups of the pattern that matched; None where no pattern did
+    collected  the digits that matched a pattern; None where no pattern did
+    """
+
+    call: Call
+    leg: Leg
+    owner: Leg
+    parts: Parts
+    endpoint: Endpoint | None = None
+    feedback: bool = False
+    captures: tuple[str, ...] | None = None
+    collected: str | None = None
+
+    @property
+    def peer(self) -> Leg | None:
+        """The party that the leg talks to."""
+        return self.call.other(self.leg)
+
+    @classmethod
+    def of(cls, call: Call, leg: Leg, parts: Parts) -> Context:
+        """For the API: nobody typed, the leg is named."""
+        return cls(call, leg, leg, parts, leg.endpoint)

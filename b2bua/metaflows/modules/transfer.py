@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""transfer: send the other party elsewhere and let go of the one that typed.
+
+Here is the choice of the number and of the way; what each way does is in `blind`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, WithJsonSchema
+
+from b2bua.calls.call import CallState
+from b2bua.metaflows.context import Context, Outcome, Report
+from b2bua.metaflows.model import Data, extension
+from b2bua.metaflows.modules.blind import Blind
+
+SENTINEL = "no_match"  # KAZOO's stored default of `captures`: nothing was captured
+RING_S = 20.0  # [s] KAZOO's default_target_timeout, in the unit it was meant in (B12)
+
+
+class Transfer(Data):
+    """Connect the other party with somebody else."""
+
+    captures: Annotated[list[str] | str | None, WithJsonSchema({"type": "array", "items": {"type": "string"}})] = Field(
+        ["no_match"], description="what the pattern caught: the first is the number")
+    leg: str | None = Field(None, description="which leg is moved: self or bleg; default: the other party's")
+    target: str | None = Field(None, description="the number, where nothing was captured")
+    timeout: int | None = Field(None, description="seconds that the target may ring; default 20")
+    transfer_type: Literal["attended", "blind"] = Field("blind", description="attended: talk to the target first")
+    takeback_dtmf: str | None = extension(None, description="digits that call an attended transfer off; default *1")
+    moh: str | None = extension(None, description="what the moved party hears meanwhile")
+    ringback: str | None = extension(None, description="what the one who transfers hears while it rings")
+
+
+def number_of(data: Transfer) -> str | None:
+    """The number to call: a real capture, else the target, else none."""
+    captures: Any = [data.captures] if isinstance(data.captures, str) else data.captures or []
+    if captures and captures[0] and captures[0] != SENTINEL:
+        return str(captures[0])
+    return data.target if data.target and data.target != SENTINEL else None
+
+
+async def run(context: Context, data: Transfer) -> Report:
+    """Blind transfer of the other party; whatever fails leaves the two where they were."""
+    if data.transfer_type == "attended":
+        return Report(Outcome.FAILED, "attended transfer is not available yet")
+    call, number = context.call, number_of(data)
+    if number is None:
+        return Report(Outcome.FAILED, "there is no number to transfer to")
+    if call.state is not CallState.TALKING or context.peer is None:
+        return Report(Outcome.FAILED, "there is nobody to transfer")
+    if call.is_guarded:
+        return Report(Outcome.FAILED, "another transfer is going on")
+    transferor, transferee = context.leg, context.peer
+    if data.leg == "self":
+        transferor, transferee = transferee, transferor
+    ring_s = float(data.timeout) if data.timeout and data.timeout > 0 else RING_S
+    return await Blind(context, transferor, transferee, number, ring_s).run()

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ears of one call: collectors of the endpoints that have codes, and what becomes of every press. SIP thread.
+
+The caller's endpoint is listened for from the start, the callee's from its answer (so in a forked call only the one
+that answered). A leg that a transfer brought in starts no codes of its own (KAZOO F40). A collector follows its party
+when that party's leg is replaced by another of the same device or user, keeps listening to whoever the peer is then,
+and ends with its party.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from pydantic import ValidationError
+
+from b2bua.calls.call import Call, CallState
+from b2bua.calls.digit import FLASH, Digit
+from b2bua.calls.directory import Endpoint
+from b2bua.calls.ears import Ears
+from b2bua.calls.leg import Leg, LegState
+from b2bua.metaflows.collector import Armed, Collector, Decision, Keep, Literal, Matched, Rejected, Rules, Why
+from b2bua.metaflows.context import Context, Parts
+from b2bua.metaflows.executor import Executor
+from b2bua.metaflows.match import Matcher, Slow
+from b2bua.metaflows.merge import merged
+from b2bua.metaflows.outlet import Outlet, Press
+from b2bua.metaflows.schema import Metaflows
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Side:
+    """One leg that a collector listens to, seen from its endpoint: `self` or `peer`."""
+
+    name: str
+    leg: Leg
+    kept: list[Press] = field(default_factory=list)
+    timer: asyncio.TimerHandle | None = None
+
+    def stop(self) -> None:
+        """No more time-outs."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+@dataclass(slots=True, eq=False)
+class _Listener:
+    """One endpoint in this call."""
+
+    endpoint: Endpoint
+    owner: Leg
+    document: Metaflows
+    collector: Collector
+    sides: dict[str, _Side] = field(default_factory=dict)
+
+
+def listener(parts: Parts) -> Callable[[Call], Ears]:
+    """Makes the ears of each call: for `exchange.listen`."""
+    return partial(Session, parts=parts, slow=Slow({}))
+
+
+class Session:
+    """Hears every press of one call's pair, runs the codes, and lets the far party have the rest."""
+
+    def __init__(self, call: Call, *, parts: Parts, slow: Slow | None = None) -> None:
+        self._call = call
+        self._parts = parts
+        self._slow = slow if slow is not None else Slow({})
+        self._loop = asyncio.get_running_loop()
+        self._executor = Executor(call)
+        self._listeners: list[_Listener] = []
+        self._outlets: dict[Leg, Outlet] = {}
+        self._callee_known = False
+        self._listen_for(call.a)
+        self._follow()
+
+    # -- the Ears of the call -----------------------------------------------------------------------------------
+
+    def pressed(self, leg: Leg, digit: Digit) -> None:
+        """A key went down on a leg of the pair."""
+        shown = {"digit": digit.digit} if self._parts.log_digits else {}
+        self._call.publish("digit.heard", leg_id=leg.id, source=digit.source.value, **shown)
+        press = self._outlet(leg).pressed(digit)
+        if digit.digit == FLASH:
+            return
+        for one in list(self._listeners):
+            for side in [side for side in one.sides.values() if side.leg is leg]:
+                decisions = one.collector.press(side.name, digit.digit, self._loop.time())
+                self._decide(one, side, decisions, press)
+        self._outlet(leg).flush()
+
+    def released(self, leg: Leg, digit: Digit, duration_ms: int) -> None:
+        """It came up: now its length is known, and it may go to the far party."""
+        self._outlet(leg).released(digit, duration_ms)
+
+    def changed(self) -> None:
+        """Someone answered, or a leg was replaced."""
+        call = self._call
+        if call.state is CallState.TALKING and not self._callee_known and call.b is not None:
+            self._callee_known = True
+            self._listen_for(call.b)
+        self._follow()
+
+    def closed(self) -> None:
+        """The call is over; what was typed half is forgotten."""
+        for one in self._listeners:
+            for side in one.sides.values():
+                side.stop()
+        for outlet in self._outlets.values():
+            outlet.close()
+        self._listeners.clear()
+        self._outlets.clear()
+
+    # -- who listens to whom ------------------------------------------------------------------------------------
+
+    def _listen_for(self, leg: Leg) -> None:
+        endpoint = leg.endpoint
+        if endpoint is None:
+            return
+        try:
+            document = Metaflows.model_validate(merged(endpoint.metaflows))
+        except ValidationError as error:
+            log.error("the metaflows of %s %s cannot be used: %d mistakes", endpoint.kind, endpoint.id,
+                      error.error_count())
+            return
+        if document.has_codes:
+            matcher = Matcher(document.numbers or (), document.patterns or (), self._slow)
+            self._listeners.append(_Listener(endpoint, leg, document, Collector(Rules.of(document), matcher)))
+
+    def _follow(self) -> None:
+        """Make every listener fit the pair as it is now."""
+        pair = [leg for leg in (self._call.a, self._call.b) if leg is not None]
+        for leg in [leg for leg in self._outlets if leg not in pair]:
+            self._outlets.pop(leg).close()
+        owners = {one.owner for one in self._listeners}
+        for one in list(self._listeners):
+            if one.owner not in pair:
+                heirs = (leg for leg in pair if leg not in owners and _same_party(one.endpoint, leg.endpoint))
+                heir = next(heirs, None)
+                if heir is None:
+                    self._forget(one)
+                    continue
+                one.owner = heir
+            self._attend(one)
+        for outlet in list(self._outlets.values()):
+            outlet.flush()
+
+    def _attend(self, one: _Listener) -> None:
+        """Listen on the legs that `listen_on` names, and on no others."""
+        names = {"both": ("self", "peer"), "peer": ("peer",)}.get(one.document.listen_on or "self", ("self",))
+        for name in names:
+            leg = one.owner if name == "self" else self._call.other(one.owner)
+            side = one.sides.get(name)
+            if side is not None and side.leg is leg:
+                continue
+            if side is not None:
+                self._drop(one, one.sides.pop(name))
+            if leg is not None:
+                one.sides[name] = _Side(name, leg)
+
+    def _forget(self, one: _Listener) -> None:
+        for side in list(one.sides.values()):
+            self._drop(one, side)
+        self._listeners.remove(one)
+
+    def _drop(self, one: _Listener, side: _Side) -> None:
+        """Forget what was typed half; what was kept of a leg that is still there goes on."""
+        one.collector.drop(side.name)
+        side.stop()
+        self._give_back(one, side)
+
+    # -- presses ------------------------------------------------------------------------------------------------
+
+    def _outlet(self, leg: Leg) -> Outlet:
+        if leg not in self._outlets:
+            self._outlets[leg] = Outlet(partial(self._send, leg), self._loop.time, self._loop.call_later)
+        return self._outlets[leg]
+
+    def _send(self, leg: Leg, digit: str, duration_ms: int) -> None:
+        other = self._call.other(leg)
+        if other is not None and other.state is not LegState.ENDED:
+            other.send_digit(digit, duration_ms)
+
+    def _expired(self, one: _Listener, side: _Side) -> None:
+        side.timer = None
+        if side.leg.state is LegState.ENDED or self._call.state in (CallState.ENDING, CallState.ENDED):
+            one.collector.drop(side.name)
+            return
+        deadline_s = one.collector.deadline_s(side.name)
+        now_s = max(self._loop.time(), deadline_s or 0.0)  # a timer may fire a clock tick early
+        self._decide(one, side, one.collector.expire(side.name, now_s), None)
+        self._outlet(side.leg).flush()
+
+    def _decide(self, one: _Listener, side: _Side, decisions: list[Decision], press: Press | None) -> None:
+        for decision in decisions:
+            if isinstance(decision, Keep):
+                assert press is not None
+                press.keepers.add(id(one))
+                side.kept.append(press)
+            elif isinstance(decision, Armed):
+                self._tell("collector.armed", one, side)
+            elif isinstance(decision, Matched):
+                self._throw_away(side)
+                self._matched(one, side, decision)
+            elif isinstance(decision, Rejected):
+                self._rejected(one, side, decision)
+            elif isinstance(decision, Literal):
+                self._throw_away(side)
+        side.stop()
+        deadline_s = one.collector.deadline_s(side.name)
+        if deadline_s is not None:
+            side.timer = self._loop.call_at(deadline_s, self._expired, one, side)
+
+    def _throw_away(self, side: _Side) -> None:
+        for press in side.kept:
+            press.dropped = True
+        side.kept.clear()
+
+    def _give_back(self, one: _Listener, side: _Side) -> None:
+        for press in side.kept:
+            press.keepers.discard(id(one))
+        side.kept.clear()
+
+    def _matched(self, one: _Listener, side: _Side, decision: Matched) -> None:
+        match, document, tones = decision.match, one.document, self._parts.tones
+        nodes = document.numbers if match.kind == "numbers" else document.patterns
+        node = (nodes or {})[match.key]
+        shown = {"key": match.key} if self._parts.log_digits else {}
+        self._tell("collector.matched", one, side, digits=decision.digits, kind=match.kind, module=node.module, **shown)
+        feedback = document.feedback == "tones"
+        if feedback and tones is not None:
+            tones.accepted(side.leg)
+        self._executor.submit(node, Context(self._call, side.leg, one.owner, self._parts, one.endpoint, feedback,
+                                            match.captures, match.collected))
+
+    def _rejected(self, one: _Listener, side: _Side, decision: Rejected) -> None:
+        held_s = self._loop.time() - side.kept[0].at_s if side.kept else 0.0
+        self._give_back(one, side)
+        self._tell("collector.rejected", one, side, digits=decision.digits, reason=decision.why.value, held_s=held_s)
+        tones = self._parts.tones
+        if one.document.feedback == "tones" and tones is not None and decision.why is not Why.EMPTY:
+            tones.rejected(side.leg)
+
+    def _tell(self, name: str, one: _Listener, side: _Side, **fields: object) -> None:
+        self._call.publish(name, leg_id=side.leg.id, endpoint_id=one.endpoint.id, listen=side.name, **fields)
+
+
+def _same_party(one: Endpoint, other: Endpoint | None) -> bool:
+    """Is it the same device, or another device of the same user?"""
+    if other is None or one.account_id != other.account_id or "account" in (one.kind, other.kind):
+        return False
+    return one.id == other.id or (one.owner_id is not None and one.owner_id == other.owner_id)
