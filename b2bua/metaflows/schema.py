@@ -18,8 +18,9 @@ from b2bua.metaflows.modules import MODULES
 
 DRAFT = "http://json-schema.org/draft-04/schema#"
 DIGIT_TIMEOUT_MS = 800  # [ms] where no document says otherwise (KAZOO's system default)
-_NODES = {"patternProperties": {".+": {"$ref": "metaflow"}}, "type": "object"}
-_NUMBERS = {"additionalProperties": False, "patternProperties": {"^[0-9]+$": {"$ref": "metaflow"}}, "type": "object"}
+_NODE = {"x-ref": "metaflow"}  # becomes $ref, which pydantic would want to resolve itself
+_NODES = {"patternProperties": {".+": _NODE}, "type": "object"}
+_NUMBERS = {"additionalProperties": False, "patternProperties": {"^[0-9]+$": _NODE}, "type": "object"}
 
 
 class Node(Data):
@@ -80,6 +81,8 @@ def json_schema(name: str) -> Mapping[str, Any]:
     models: dict[str, type[BaseModel]] = {"metaflows": Metaflows, "metaflow": Node}
     model = models.get(name) or MODULES[name.removeprefix("metaflows.")].model
     generated = model.model_json_schema()
+    if "$ref" in generated:  # a model that contains itself
+        generated = generated["$defs"][generated["$ref"].rpartition("/")[2]]
     properties = {key: _property(value) for key, value in generated.get("properties", {}).items()}
     schema: dict[str, Any] = {"$schema": DRAFT, "_id": name, "description": (model.__doc__ or "").strip(),
                               "properties": properties, "type": "object"}
@@ -96,6 +99,8 @@ def _property(generated: Mapping[str, Any]) -> dict[str, Any]:
         result.update(_property(choices[0]))
     elif choices:
         result["oneOf"] = choices
+    if "patternProperties" in result:
+        result["patternProperties"] = {key: {"$ref": "metaflow"} for key in result["patternProperties"]}
     if result.get("default", ...) is None:
         del result["default"]
     if result.get("type") == "object" and result.get("additionalProperties") is True:

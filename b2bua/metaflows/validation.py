@@ -100,17 +100,17 @@ class _Walk:
         if schema.get("$ref") == "metaflow":
             schema = json_schema("metaflow")
             if len(path) > MAX_DEPTH:
-                self._no(path, "error", message="too many children below each other", value=len(path))
+                self._no(path, "error", "too many children below each other", value=len(path))
                 return value, value
         if "oneOf" in schema:
             if not any(_is(value, choice["type"]) for choice in schema["oneOf"]):
-                self._no(path, "not_one_schema_valid", message="failed to validate", value=value)
+                self._no(path, "not_one_schema_valid", "failed to validate", value=value)
             return value, value
         wanted = schema.get("type")
         if wanted is not None and not _is(value, wanted):
             value = _coerced(value, wanted)
             if not _is(value, wanted):
-                self._no(path, "type", message=f"Value did not match type(s): {wanted}", target=wanted, value=value)
+                self._no(path, "type", f"Value did not match type(s): {wanted}", target=wanted, value=value)
                 return value, value
         if wanted == "object":
             return self._object(schema, value, path)
@@ -131,7 +131,7 @@ class _Walk:
                 sent[key], filled[key] = self.value(inner, item, (*path, key))
         for key in required:
             if key not in value:
-                self._no((*path, key), "required", message="Field is required but missing", value=key)
+                self._no((*path, key), "required", "Field is required but missing", value=key)
         for key, inner in properties.items():
             if "default" in inner and key not in value:
                 filled[key] = _copy(inner["default"])
@@ -149,8 +149,8 @@ class _Walk:
             if re.search(pattern.replace("$", r"\Z"), key, re.DOTALL):
                 return dict(inner)
         if schema.get("additionalProperties") is False:
-            self._no((*path, key), "additionalProperties", value=value,
-                     message="Strict checking of data is enabled; only include schema-defined properties")
+            self._no((*path, key), "additionalProperties",
+                     "Strict checking of data is enabled; only include schema-defined properties", value=value)
         return None
 
     def _array(self, schema: Schema, value: list[Any], path: Path) -> tuple[Any, Any]:
@@ -160,19 +160,19 @@ class _Walk:
     def _limits(self, schema: Schema, value: Any, path: Path) -> None:
         """The first rule that is broken counts: one code per path survives in KAZOO as well."""
         for code, message, target, more in _broken(schema, value):
-            self._no(path, code, message=message, target=target, **more, value=value)
+            self._no(path, code, message, target=target, **more, value=value)
             return
         if schema.get("x-check") == "client-url" and not _is_client_url(value):
-            self._no(path, "error", message="invalid client URL", value=value)
+            self._no(path, "error", "invalid client URL", value=value)
 
     def _node(self, sent: dict[str, Any], filled: dict[str, Any], path: Path) -> None:
         name = sent.get("module")
         if not isinstance(name, str) or ".".join((*map(_escaped, path), "module")) in self.errors:
             return
         if name not in MODULES:
-            self._no((*path, "module"), "error", value=name,
-                     message=f"unable to find metaflow schema for module {name}")
-            self._no(("schema",), "schema", message="schema not found", schema=f"metaflows.{name}")
+            self._no((*path, "module"), "error",
+                     f"unable to find metaflow schema for module {name}", value=name)
+            self._no(("schema",), "schema", "schema not found", schema=f"metaflows.{name}")
         elif isinstance(filled.get("data"), dict):
             data, filled["data"] = self.value(json_schema(f"metaflows.{name}"), filled["data"], (*path, "data"))
             if "data" in sent:
@@ -184,11 +184,11 @@ class _Walk:
             try:
                 compiled(key)
             except PatternError as error:
-                self._no((*path, "patterns", key), "pattern", target="regular expression", value=key,
-                         message=f"Pattern does not compile: {error}")
+                self._no((*path, "patterns", key), "pattern", f"Pattern does not compile: {error}",
+                         target="regular expression", value=key)
 
-    def _no(self, path: Path, code: str, **details: Any) -> None:
-        self.errors[".".join(map(_escaped, path)) or "data"] = {code: details}
+    def _no(self, path: Path, code: str, message: str, **details: Any) -> None:
+        self.errors[".".join(map(_escaped, path)) or "data"] = {code: {"message": message, **details}}
 
 
 def _escaped(key: str) -> str:
