@@ -18,7 +18,6 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from b2bua.api.parts import ApiParts
 from b2bua.api.server import ApiThread
-from b2bua.calls.call import Call
 from b2bua.calls.directory import Directory
 from b2bua.calls.events import Events
 from b2bua.calls.exchange import Exchange
@@ -29,8 +28,7 @@ from b2bua.media.bank import BankView
 from b2bua.media.recorder import Writer
 from b2bua.media.recordings import Recordings
 from b2bua.metaflows.context import Parts
-from b2bua.metaflows.documents import validate
-from b2bua.metaflows.session import Session
+from b2bua.metaflows.session import listener
 from b2bua.metrics import Metrics, Readings
 from b2bua.sip.endpoint import SipEndpoint
 from b2bua.sip.leg import SipLeg
@@ -81,7 +79,7 @@ class App:
         recordings = Recordings(settings.recordings.directory, bank, bridge, self._writer, self._events, self._loop)
         self._parts = Parts(self._exchange, settings.peers, self._endpoint.public_address, recordings,
                             log_digits=settings.log.digits)
-        self._exchange.listen = self._listen
+        self._exchange.listen = listener(self._parts)
         self._registry.register(self._readings())
         self._writer.start()
         self._start_api()
@@ -92,7 +90,7 @@ class App:
         log.info("ready: SIP on %s, API on http://%s", ", ".join(settings.sip.listen), settings.api.listen)
 
     def _start_api(self) -> None:
-        store = Store(self._settings.store, validate)
+        store = Store(self._settings.store)
         store.on_change.append(self._directory_changed)
         parts = ApiParts(store, self._settings.api, self._registry, lambda: self._ready,
                          Live(self._exchange, self._loop, self._parts))
@@ -102,9 +100,6 @@ class App:
     def _directory_changed(self, directory: Directory) -> None:
         """API thread: a new snapshot."""
         self._loop.call_soon_threadsafe(setattr, self._exchange, "directory", directory)
-
-    def _listen(self, call: Call) -> Session:
-        return Session(call, self._parts)
 
     def _readings(self) -> Readings:
         gate, bridge, exchange = self._endpoint.gate, self._endpoint.bridge, self._exchange

@@ -61,6 +61,13 @@ class Dialog(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
             leg.media_changed(media[0].status if len(media) else pj.PJSUA_CALL_MEDIA_NONE)
 
     @barrier
+    def onStreamDestroyed(self, prm: Any) -> None:
+        """A stream goes: the last moment to read its counters."""
+        leg = self._leg()
+        if leg is not None:
+            leg.stream_ends()
+
+    @barrier
     def onCallSdpCreated(self, prm: Any) -> None:
         """An offer or answer of ours is about to leave; the string may be edited."""
         leg = self._leg()

@@ -39,7 +39,7 @@ class SipLeg(Leg):
     """One pjsua2 call.
 
     preferred_codecs  offers and answers put these first
-    stats             told once when the media is about to go: StreamStats
+    stats             told when a stream ends: StreamStats
     """
 
     def __init__(self, leg_id: str, peer_name: str, peer: Peer, direction: Literal["inbound", "outbound"], party: Party,
@@ -93,7 +93,6 @@ class SipLeg(Leg):
         if self.state is LegState.ENDED or self._hanging_up:
             return
         self._hanging_up = True
-        self._report_stats()
         code, text = (603, "Decline") if reason.code < 300 else (reason.code, "")
         headers = [("Reason", reason.header)] if reason.header else []
         self._do("hang up", lambda dialog: dialog.hangup(_param(code, text, headers)))
@@ -190,7 +189,6 @@ class SipLeg(Leg):
             self.emit(Answered())
         elif state == pj.PJSIP_INV_STATE_DISCONNECTED:
             header = Headers.parse(message).get("reason") if message else ""
-            self._report_stats()
             self._end(EndReason.from_code(code or 500, text, header or None))
 
     def _end(self, reason: EndReason) -> None:
@@ -248,12 +246,11 @@ class SipLeg(Leg):
         notified, self._refer_answered = self._refer_answered, True
         self.emit(ReferProgress(code, text, final or (not notified and code >= 300), notified))
 
-    def _report_stats(self) -> None:
-        if self._dialog is not None:
-            stats = pj.stream_stats(self._dialog.getId())
-            if stats.valid:
-                self.stats(self, stats)
-                self.stats = lambda leg, stats: None
+    def stream_ends(self) -> None:
+        """From onStreamDestroyed: report what RTP and RTCP counted."""
+        stats = pj.stream_stats(self._dialog.getId()) if self._dialog is not None else None
+        if stats is not None and stats.valid:
+            self.stats(self, stats)
 
     def let_go(self) -> None:
         """Drop the dialog: its C++ side is destroyed here, on the SIP thread."""

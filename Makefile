@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# `make demo` and `make test` install what is missing, build PJSIP once (cached), and go.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CONFIG ?= config/example.yaml
+
+.PHONY: setup demo test check fmt run bench bench-asterisk bench-detector interop soak image clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: $(VENV)/.packages $(VENV)/.python $(VENV)/.pjsua2
+	@touch $@
+
+# Debian packages: only what is missing is installed, so without root it works where nothing is.
+$(VENV)/.packages: b2bua/native/apt-packages.txt tests/apt-packages.txt tests/install-packages
+	@tests/install-packages b2bua/native/apt-packages.txt tests/apt-packages.txt
+	@mkdir -p $(VENV) && touch $@
+
+$(VENV)/.python: $(VENV)/.packages pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# Rebuilt only when its key (sources, config_site.h, Python) changes; the wheel is cached outside the tree.
+$(VENV)/.pjsua2: $(VENV)/.python $(wildcard b2bua/native/*)
+	@wheel=$$($(BIN)/python -m b2bua.native.build | tee /dev/stderr | tail -n 1) && \
+	  $(BIN)/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps "$$wheel"
+	@touch $@
+
+demo: setup
+	@$(BIN)/python -m tests.peers.demo
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: check
+	$(BIN)/python -m pytest
+
+fmt: setup
+	$(BIN)/ruff check --fix .
+
+run: setup
+	@$(BIN)/b2bua run --config $(CONFIG)
+
+bench: setup
+	@$(BIN)/python -m tests.peers.bench
+
+bench-detector: setup
+	@$(BIN)/python -m tests.bench.detector
+
+image:
+	docker build --tag metaflow-b2bua .
+
+clean:
+	rm -rf $(VENV) var build *.egg-info
