@@ -46,9 +46,10 @@ def seed_document() -> dict[str, Any]:
 class Sidecar:
     """`b2bua run` with a configuration of its own. Start it as a context manager: `with Sidecar(...).running():`."""
 
-    def __init__(self, directory: Path, config: Mapping[str, Any], seed: Mapping[str, Any]) -> None:
+    def __init__(self, directory: Path, config: Mapping[str, Any], seed: Mapping[str, Any], *,
+                 recordings: Path | None = None) -> None:
         self.directory = directory
-        self.recordings = directory / "recordings"
+        self.recordings = recordings or directory / "recordings"
         self.log = directory / "b2bua.log"
         host, self.api_port = "127.0.0.1", free_port("127.0.0.1")
         self.sip = (host, free_port(host))
