@@ -63,9 +63,9 @@ class Log:
     ) -> subprocess.Popen[bytes]:
         """Start in the background, output to the log unless `stdout` says otherwise."""
         self._write("$ " + " ".join(argv))
-        target = self._stream if stdout is None else stdout
+        out = self._stream if stdout is None else stdout
         try:
-            return subprocess.Popen(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=target, stderr=self._stream)
+            return subprocess.Popen(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=self._stream)
         except FileNotFoundError as missing:
             raise BuildError(f"{argv[0]} is not installed") from missing
 
@@ -104,7 +104,10 @@ def exclusive(cache: Path) -> Iterator[None]:
 
 
 def build_wheel(cache: Path, key: str, log: Log) -> Path:
-    """Fetch, compile, pack; move the result into the cache in one step."""
+    """Fetch, compile, pack; move the result into the cache in one step.
+
+    raises  BuildError also when the sources were edited meanwhile: the wheel would not be what its key says
+    """
     work = Path(tempfile.mkdtemp(prefix=f"build-{key}-", dir=cache))
     try:
         log.say("fetch the pjproject source")
@@ -117,6 +120,8 @@ def build_wheel(cache: Path, key: str, log: Log) -> Path:
         packed.mkdir()
         toolchain.build(root, modules, log.run, log.start, log.say)
         path = wheel.pack(modules, packed, f"{version}+k{key}")  # a letter first: local versions drop leading zeros
+        if cache_key() != key:
+            raise BuildError("the native sources changed during the build: run it again")
         shutil.rmtree(cache / key, ignore_errors=True)
         os.replace(packed, cache / key)
         log.say("done")

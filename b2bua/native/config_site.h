@@ -34,6 +34,7 @@
 /* One telephone-event payload type per clock rate in use (RFC 4733 section 2.1), not just 8 kHz: Opus legs need 48 kHz. */
 #define PJMEDIA_TELEPHONE_EVENT_ALL_CLOCKRATES 1
 
+#define PJMEDIA_RTP_PT_TELEPHONE_EVENTS      101 /* what everybody uses; some gateways know no other */
 #define PJMEDIA_HAS_DTMF_FLASH              1   /* accept event 16 (hook flash) as a digit */
 
 /* Media lines in one SDP. pjsua keeps two such arrays per call, so 16 would cost 4096 calls a great deal of memory.

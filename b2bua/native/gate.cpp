@@ -167,7 +167,8 @@ pj_bool_t refuse_method(pjsip_rx_data* rdata, pjsip_hdr* headers)
 pj_bool_t on_rx_request(pjsip_rx_data* rdata)
 {
     const pjsip_method_e method = rdata->msg_info.msg->line.req.method.id;
-    if (rdata->msg_info.to->tag.slen != 0 && method != PJSIP_CANCEL_METHOD)
+    const bool in_dialog = method != PJSIP_CANCEL_METHOD && method != PJSIP_REGISTER_METHOD;
+    if (in_dialog && rdata->msg_info.to->tag.slen != 0)
         return PJ_FALSE;
     if (!address_is_allowed(rdata->pkt_info.src_name)) {
         if (method != PJSIP_ACK_METHOD)

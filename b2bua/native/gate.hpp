@@ -8,7 +8,8 @@
 
 /// A PJSIP module between the transaction layer (retransmissions of what we serve never get here) and the dialog layer.
 ///
-/// Requests with a To tag pass, except CANCEL: they belong to a dialog or get PJSIP's 481. The others, in this order:
+/// Requests with a To tag pass: they belong to a dialog or get PJSIP's 481. Not so CANCEL, and REGISTER, which PJSIP
+/// would leave without an answer. These and the requests without a To tag are judged in this order:
 ///   source not allowed     403 (ACK: dropped)            refused_unknown
 ///   OPTIONS                200, while draining 503       options
 ///   INVITE, Max-Forwards 0 483                           refused_hops
@@ -37,6 +38,6 @@ public:
     unsigned long long refused_hops() const;
     unsigned long long refused_method() const;
     unsigned long long options() const;
-    unsigned long long malformed() const;         ///< packets PJSIP could not parse, or without the basic headers
+    unsigned long long malformed() const;         ///< packets PJSIP cannot parse, or without basic headers; it ignores UDP below 32 bytes
     std::string last_refused() const;             ///< "403 INVITE from address:port" of the latest refusal; "" at first
 };

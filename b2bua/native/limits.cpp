@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "limits.hpp"
 
+#include <pjlib.h>
 #include <pjsip.h>
+
+namespace {
+const int WARNINGS = 3;  // pjlib's levels: 1 fatal, 2 error, 3 warning; replaced by EpConfig.logConfig in libInit
+}
 
 void init_limits()
 {
     pjsip_cfg_t* cfg = pjsip_cfg();
+    pj_log_set_level(WARNINGS);
     // RFC 3261 18.1.1 moves requests over 1300 bytes to TCP. Phones and PBXs on UDP mostly do not listen there, and
     // UDP fragments arrive: stay on the transport the other side was reached by.
     cfg->endpt.disable_tcp_switch = PJ_TRUE;

@@ -2,5 +2,6 @@
 #pragma once
 
 /// PJSIP's run-time settings that pjsua2 does not reach; the compile-time half is config_site.h.
-/// Call once, before Endpoint.libInit: transactions and transports copy some of them. Thread: SIP.
+/// Call once, before Endpoint.libCreate: PJSIP logs to standard output from there until libInit sets the log up.
+/// Thread: SIP.
 void init_limits();

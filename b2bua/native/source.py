@@ -70,7 +70,7 @@ def unpack(tarball: Path, target: Path) -> Path:
 def version(root: Path) -> str:
     """Version of an unpacked tree, such as "2.17", from version.mak."""
     text = (root / "version.mak").read_text()
-    parts = {key: value for key, value in re.findall(r"PJ_VERSION_(\w+) *:= *(\S*)", text)}
+    parts: dict[str, str] = dict(re.findall(r"PJ_VERSION_(\w+) *:= *(\S*)", text))
     number = ".".join(part for part in (parts["MAJOR"], parts["MINOR"], parts.get("REV", "")) if part)
     return number + parts.get("SUFFIX", "")
 
