@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import errno
 import logging
 import os
@@ -40,10 +39,10 @@ class ApiThread:
     def __init__(self, parts: ApiParts, seed: Any = None) -> None:
         self._parts = parts
         self._seed = seed
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="api", daemon=True)
         self._server: uvicorn.Server | None = None
-        self._serving: concurrent.futures.Future[None] | None = None
+        self._serving: asyncio.Task[None] | None = None
         self._socket: socket.socket | None = None
 
     # -- from other threads -------------------------------------------------------------------------------------
@@ -54,6 +53,7 @@ class ApiThread:
         raises   ApiError naming api.listen; StoreError naming the store; SeedError naming the key
         """
         self._socket = self._bound()
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
         try:
             self.call(self._open(), START_S)
@@ -63,20 +63,24 @@ class ApiThread:
 
     def stop(self) -> None:
         """Stop listening, let requests finish, close the store, end the thread. May be called twice."""
-        if self._thread.is_alive():
-            try:
-                self.call(self._close(), STOP_S)
-            except Exception:
-                log.exception("api: did not stop in order")
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(STOP_S)
+        if self._loop is None or not self._thread.is_alive():
+            return
+        try:
+            self.call(self._close(), STOP_S)
+        except Exception:
+            log.exception("api: did not stop in order")
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(STOP_S)
+        if not self._thread.is_alive():
+            self._loop.close()
         if self._socket is not None:
             self._socket.close()
-        if not self._thread.is_alive() and not self._loop.is_closed():
-            self._loop.close()
 
     def call(self, work: Coroutine[Any, Any, T], limit_s: float = STOP_S) -> T:
         """Run a coroutine on the API loop and wait for it: `thread.call(store.import_seed(document))`."""
+        if self._loop is None:
+            work.close()
+            raise RuntimeError("the API has not been started")
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result(limit_s)
@@ -95,6 +99,7 @@ class ApiThread:
     # -- the thread ---------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        assert self._loop is not None
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
 
@@ -122,7 +127,7 @@ class ApiThread:
                                 server_header=False, ws="websockets-sansio", timeout_graceful_shutdown=CLOSE_S)
         self._server = uvicorn.Server(config)
         assert self._socket is not None
-        self._serving = asyncio.run_coroutine_threadsafe(self._server.serve(sockets=[self._socket]), self._loop)
+        self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]), name="uvicorn")
         while not self._server.started:
             if self._serving.done():
                 raise ApiError(f"api.listen = {self._parts.settings.listen!r}: the server ended at once; see the log")
@@ -132,5 +137,5 @@ class ApiThread:
     async def _close(self) -> None:
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
-            await asyncio.wrap_future(self._serving)
+            await self._serving
         await self._parts.store.close()

@@ -49,7 +49,7 @@ def _sqlite_engine(url: URL, text: str) -> AsyncEngine:
     except OSError as error:
         raise StoreError(f"store: {text}: cannot create the directory {path.parent}: {error.strerror}: "
                          "make it writable for this user, or set `store` to another path") from None
-    engine = create_async_engine(url)
+    engine = create_async_engine(url, hide_parameters=True)
 
     @sa.event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, record: Any) -> None:
@@ -74,7 +74,7 @@ def make_engine(url: str) -> AsyncEngine:
     parsed = _parsed(url)
     if parsed.drivername.startswith("sqlite"):
         return _sqlite_engine(parsed, shown(url))
-    return create_async_engine(parsed, pool_pre_ping=True, pool_size=5, max_overflow=5)
+    return create_async_engine(parsed, hide_parameters=True, pool_pre_ping=True, pool_size=5, max_overflow=5)
 
 
 def _upgrade(connection: sa.Connection) -> None:

@@ -64,10 +64,15 @@ class AccountRecord:
                 "devices": [device.document for device in self.devices.values()]}
 
 
+def text(document: Json) -> str:
+    """The document as JSON: two are the same only if the order of their keys is, for that is the order of patterns."""
+    return json.dumps(document)
+
+
 def next_revision(old: str | None, document: Json) -> str:
     """The revision after `old` (None: the first)."""
     number = int(old.partition("-")[0]) + 1 if old else 1
-    digest = hashlib.md5(json.dumps(document).encode(), usedforsecurity=False).hexdigest()
+    digest = hashlib.md5(text(document).encode(), usedforsecurity=False).hexdigest()
     return f"{number}-{digest}"
 
 
@@ -89,6 +94,8 @@ async def counter(connection: AsyncConnection) -> int:
 
 async def read(connection: AsyncConnection, ref: Ref) -> tuple[Record, bool] | None:
     """The record and whether it is deleted; None when there never was one."""
+    if "\0" in ref.id:
+        return None  # PostgreSQL would refuse the question
     table = TABLES[ref.kind]
     query = sa.select(table.c.document, table.c.revision, table.c.deleted).where(table.c.id == ref.id)
     if ref.kind != "account":

@@ -9,10 +9,9 @@ within POLL_S.
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -20,9 +19,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from b2bua.calls.directory import Directory
-from b2bua.store import database, rows, seed, tables
-from b2bua.store.errors import Conflict, StoreError, UnknownDocument
-from b2bua.store.rows import AccountRecord, Json, Kind, Record, Ref
+from b2bua.store import changes, database, rows, seed, tables
+from b2bua.store.errors import Conflict, StoreError
+from b2bua.store.memory import Memory
+from b2bua.store.rows import Json, Record, Ref
 
 log = logging.getLogger(__name__)
 
@@ -31,18 +31,17 @@ T = TypeVar("T")
 Edit = Callable[[Json], Json]
 
 
-class Store:
-    """Accounts, users and devices.
+class Store(Memory):
+    """Accounts, users and devices: reading is Memory's, here is everything that touches the database.
 
     on_change   told (on this loop, after commit) of every new snapshot; also of the first one, in open()
     """
 
     def __init__(self, url: str) -> None:
+        super().__init__()
         self.url = url
         self.on_change: list[Callable[[Directory], None]] = []
         self._engine: AsyncEngine | None = None
-        self._accounts: dict[str, AccountRecord] = {}
-        self._directory = Directory.build(())
         self._seen = -1
         self._catching_up = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
@@ -94,57 +93,6 @@ class Store:
         except (DBAPIError, OSError) as error:
             raise StoreError(f"store: {database.shown(self.url)}: {getattr(error, 'orig', None) or error}") from error
 
-    # -- reading ------------------------------------------------------------------------------------------------
-
-    async def directory(self) -> Directory:
-        """The snapshot, as of the last change seen."""
-        return self._directory
-
-    async def is_empty(self) -> bool:
-        """No account at all?"""
-        return not self._accounts
-
-    def accounts(self) -> list[str]:
-        """The ids of all accounts, in stored order."""
-        return list(self._accounts)
-
-    def account(self, account_id: str) -> AccountRecord:
-        """An account with its users and devices. raises UnknownDocument"""
-        try:
-            return self._accounts[account_id]
-        except KeyError:
-            raise UnknownDocument(account_id) from None
-
-    def record(self, ref: Ref) -> Record:
-        """One document. raises UnknownDocument"""
-        record = self.account(ref.account_id).of(ref.kind, ref.id)
-        if record is None or (ref.kind == "account" and ref.id != ref.account_id):
-            raise UnknownDocument(ref.id)
-        return record
-
-    def metaflows(self, ref: Ref) -> Json | None:
-        """The document's own metaflows as stored; None when there are none. raises UnknownDocument"""
-        stored: Json | None = self.record(ref).document.get("metaflows")
-        return stored
-
-    def lineage(self, account_id: str) -> list[str]:
-        """The account and its ancestors, nearest first."""
-        line: list[str] = []
-        step: str | None = account_id
-        while step in self._accounts and step not in line:
-            line.append(step)
-            step = self._accounts[step].parent_id
-        return line
-
-    def account_by_api_key(self, api_key: str) -> str | None:
-        """Whose key it is. Every stored hash is compared, in constant time each."""
-        asked = rows.key_hash(api_key)
-        found = None
-        for account_id, account in self._accounts.items():
-            if account.api_key_sha256 is not None and hmac.compare_digest(account.api_key_sha256, asked):
-                found = account_id
-        return found
-
     # -- writing ------------------------------------------------------------------------------------------------
 
     async def replace_metaflows(self, ref: Ref, metaflows: Json) -> str:
@@ -163,17 +111,39 @@ class Store:
         raises   UnknownDocument; Conflict when `revision` is given and no longer the current one
         """
         async def work(connection: AsyncConnection, now: int) -> Record:
-            found = await rows.read(connection, ref)
-            if found is None or found[1]:
-                raise UnknownDocument(ref.id)
-            old = found[0]
+            old = await changes.existing(connection, ref)
             if revision is not None and revision != old.revision:
                 raise Conflict(ref.id)
             new = change(dict(old.document))
-            if new == old.document and list(new) == list(old.document):
+            if rows.text(new) == rows.text(old.document):
                 return old
-            return await _save(connection, ref, new, rows.next_revision(old.revision, new))
+            return await changes.save(connection, ref, new, rows.next_revision(old.revision, new))
         return await self._change([ref.account_id], work)
+
+    async def create(self, ref: Ref, document: Json, *, parent_id: str | None = None,
+                     api_key: str | None = None) -> Record:
+        """A new account (with its parent and api key), user or device.
+
+        raises   UnknownDocument when there is no such account; Conflict when the id or the api key is taken
+        """
+        async def work(connection: AsyncConnection, now: int) -> Record:
+            return await changes.insert(connection, ref, document, now, parent_id=parent_id, api_key=api_key)
+        return await self._change([ref.account_id], work)
+
+    async def delete(self, ref: Ref) -> Record:
+        """Remove a document (softly: the row stays, marked); what it was. raises UnknownDocument"""
+        async def work(connection: AsyncConnection, now: int) -> Record:
+            return await changes.remove(connection, ref)
+        return await self._change([ref.account_id], work)
+
+    async def renew_api_key(self, account_id: str) -> str:
+        """A new api key for the account, shown this once; the old one and its tokens end. raises UnknownDocument"""
+        api_key = secrets.token_hex(32)
+
+        async def work(connection: AsyncConnection, now: int) -> None:
+            await changes.set_api_key(connection, account_id, api_key)
+        await self._change([account_id], work)
+        return api_key
 
     async def import_seed(self, document: Any) -> None:
         """Write the accounts of a seed document, all or nothing. What is there already under these ids is replaced.
@@ -184,7 +154,7 @@ class Store:
         ids = [account["id"] for account in accounts]
 
         async def work(connection: AsyncConnection, now: int) -> None:
-            for kind, batch in _batches(accounts, now).items():
+            for kind, batch in changes.seed_rows(accounts, now).items():
                 old = await rows.revisions(connection, kind)
                 for row in batch:
                     before = old.get((str(row.get("account_id", row["id"])), str(row["id"])))
@@ -232,15 +202,16 @@ class Store:
                     return
                 ids = await rows.changed_since(connection, self._seen)
                 loaded = await rows.load(connection, ids)
-            for account_id in ids:
-                if account_id not in loaded:
-                    self._accounts.pop(account_id, None)
-            self._accounts |= loaded
-            self._seen = now
-            if ids or not self._directory.accounts:
-                self._directory = Directory.build(account.as_seed() for account in self._accounts.values())
-                for told in self.on_change:
-                    told(self._directory)
+            is_first, self._seen = self._seen < 0, now
+            if ids or is_first:
+                self._tell(self._take(ids, loaded))
+
+    def _tell(self, directory: Directory) -> None:
+        for told in self.on_change:
+            try:
+                told(directory)
+            except Exception:
+                log.exception("store: a subscriber failed on a new directory")
 
     async def _watch(self) -> None:
         was_down = False
@@ -255,34 +226,3 @@ class Store:
                 if not was_down:
                     log.error("%s: changes by others are not seen until it answers again", error)
                 was_down = True
-
-
-async def _save(connection: AsyncConnection, ref: Ref, document: Mapping[str, Any], revision: str) -> Record:
-    table = rows.TABLES[ref.kind]
-    update = sa.update(table).where(table.c.id == ref.id).values(document=document, revision=revision)
-    if ref.kind != "account":
-        update = update.where(table.c.account_id == ref.account_id)
-    await connection.execute(update)
-    return Record(dict(document), revision)
-
-
-def _batches(accounts: list[Json], now: int) -> dict[Kind, list[Json]]:
-    """Rows of a seed, by kind; `position` keeps the order of the file."""
-    batches: dict[Kind, list[Json]] = {"account": [], "user": [], "device": []}
-    for account in accounts:
-        own = {key: value for key, value in account.items() if key not in ("users", "devices", "api_key", "parent")}
-        api_key = account.get("api_key")
-        batches["account"].append({
-            "id": account["id"], "parent_id": account.get("parent"), "changed": now, "deleted": False, "document": own,
-            "api_key_sha256": rows.key_hash(api_key) if api_key else None, "position": _place(batches["account"], now)})
-        for kind, key in (("user", "users"), ("device", "devices")):
-            batch = batches[kind]  # type: ignore[index]
-            for document in account.get(key, ()):
-                batch.append({"account_id": account["id"], "id": document["id"], "deleted": False,
-                              "owner_id": document.get("owner_id"), "document": document,
-                              "position": _place(batch, now)})
-    return batches
-
-
-def _place(batch: list[Json], now: int) -> int:
-    return now * 1_000_000 + len(batch)
