@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.peers.ports import free_port
+from tests.peers.sound import is_wav
 
 ROOT = Path(__file__).resolve().parents[2]
 Event = dict[str, Any]
+RECORDING_S = 3.0  # how long closing a recording may take
 
 
 class Phone:
@@ -31,6 +33,7 @@ class Phone:
         self.host, self.port = host, port or free_port(host)
         self.events: list[Event] = []
         self._changed = threading.Condition()
+        self._recording = Path()
         self._taken = 0  # events before this one were given out by `wait`
         command = [sys.executable, "-m", "tests.peers.phone_ua", host, str(self.port), transport]
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -110,11 +113,17 @@ class Phone:
 
     def record(self, file: Path) -> None:
         """Record what is heard."""
+        self._recording = file
         self._do("record", file=str(file))
 
     def stop_record(self) -> None:
-        """Close the recording."""
+        """Close the recording; PJSIP writes its header a moment later, on its own thread."""
         self._do("stop_record")
+        end_s = time.monotonic() + RECORDING_S
+        while not is_wav(self._recording):
+            if time.monotonic() > end_s:
+                raise TimeoutError(f"{self._recording} was not closed")
+            time.sleep(0.01)
 
     def digits(self, digits: str, ms: int = 100, method: str = "rfc4733") -> None:
         """Press keys, by `rfc4733` or `info`."""

@@ -153,7 +153,7 @@ class Sipp:
     def story(self) -> str:
         """Why it failed: the last lines of its errors, the messages it saw, what it was doing."""
         errors = "\n".join(self._log("errors.log").splitlines()[-LAST_LINES:])
-        seen = "\n".join(f"  {m.src[0]} -> {m.dst[0]}: {m.label}" for m in self.messages())
+        seen = "\n".join(f"  {m.src[0]} -> {m.dst[0]}: {m.label}" for m in self.messages()[-2 * LAST_LINES:])
         screen = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", self._log("screen.log"))
         return f"{errors or screen[-1500:]}\nmessages:\n{seen}\nlogs: {self.directory}"
 

@@ -84,3 +84,12 @@ def read_wav(file: Path) -> tuple[int, list[Samples]]:
     with wave.open(str(file)) as wav:
         frames = np.frombuffer(wav.readframes(wav.getnframes()), dtype=np.int16)
         return wav.getframerate(), [frames[channel::wav.getnchannels()] for channel in range(wav.getnchannels())]
+
+
+def is_wav(file: Path) -> bool:
+    """Is it a finished WAV file?"""
+    try:
+        with wave.open(str(file)) as wav:
+            return wav.getnframes() > 0
+    except (wave.Error, EOFError, OSError):
+        return False

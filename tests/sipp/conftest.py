@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One `b2bua run` for the whole of tests/sipp, between a trunk (127.0.0.2) and a PBX (127.0.0.3) with a second desk.
 
-Numbers: 1xxx goes to the PBX, 3xxx to the desk, 7xxx to a PBX by TCP, 9xxx has no route; from the PBX everything else
+Numbers: 1xxx goes to the PBX, 3xxx to the desk, 7xxx to a PBX by TCP, 8xxx to one that never answers (an address of its
+own, for INVITEs to it are repeated for 32 s, RFC 3261 timer B), 9xxx has no route; from the PBX everything else
 goes to the trunk. After every test no call and no bank slot may be in use, and the log must hold no traceback.
 """
 
@@ -20,7 +21,7 @@ from tests.peers.ports import free_port
 from tests.peers.sidecar import ACCOUNT_ID, Sidecar, seed_document
 from tests.peers.sipp import Scenario, Sipp
 
-TRUNK, PBX, DESK, TCP, STRANGER = "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.6", "127.0.0.9"
+TRUNK, PBX, DESK, TCP, SILENT, STRANGER = (f"127.0.0.{host}" for host in (2, 3, 4, 6, 7, 9))
 RTP_PORTS = "24000-27999"  # away from the default range, below the ephemeral ports
 
 
@@ -44,11 +45,12 @@ def config(ports: dict[str, int]) -> dict[str, Any]:
         "sip": {"ring_timeout_s": 3, "silent_timeout_s": 2, "drain_s": 5},
         "media": {"ports": RTP_PORTS, "timeout_s": 8},
         "peers": {"trunk": peer(TRUNK), "pbx": peer(PBX, account=ACCOUNT_ID), "desk": peer(DESK, account=ACCOUNT_ID),
-                  "tcp": peer(TCP, ";transport=tcp", account=ACCOUNT_ID)},
+                  "tcp": peer(TCP, ";transport=tcp", account=ACCOUNT_ID), "silent": peer(SILENT)},
         "routes": [
             *({"from": source, "to": target, "numbers": numbers} for source in ("trunk", "pbx", "desk", "tcp")
-              for target, numbers in (("pbx", r"1\d{3}"), ("desk", r"3\d{3}"), ("tcp", r"7\d{3}"))),
-            {"from": "pbx", "to": "trunk", "numbers": r"[24568]\d+"},
+              for target, numbers in (("pbx", r"1\d{3}"), ("desk", r"3\d{3}"), ("tcp", r"7\d{3}"),
+                                      ("silent", r"8\d{3}"))),
+            {"from": "pbx", "to": "trunk", "numbers": r"[2456]\d+"},
         ],
     }
 
@@ -87,7 +89,7 @@ class Stage:
 @pytest.fixture(scope="session")
 def ports() -> dict[str, int]:
     """The SIP port of each peer."""
-    return {host: free_port(host) for host in (TRUNK, PBX, DESK, TCP)}
+    return {host: free_port(host) for host in (TRUNK, PBX, DESK, TCP, SILENT)}
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from tests.peers.messages import find
-from tests.sipp.conftest import DESK, PBX, STRANGER, TCP, TRUNK, Stage
+from tests.sipp.conftest import DESK, PBX, SILENT, STRANGER, TCP, TRUNK, Stage
 
 
 @pytest.mark.parametrize(("caller", "pbx"), [
@@ -57,8 +57,8 @@ def test_nobody_answers_then_408_and_cancel_with_a_reason(stage: Stage) -> None:
 
 
 def test_a_silent_pbx_is_a_408(stage: Stage) -> None:
-    pbx = stage.answering("pbx-silent-expect-invite", talk_ms=2500)
-    stage.calling("caller-unanswered-expect-408").finish()
+    pbx = stage.answering("pbx-silent-expect-invite", SILENT, talk_ms=2500)
+    stage.calling("caller-unanswered-expect-408", service="8001").finish()
     assert find(pbx.finish(), "INVITE")
 
 

@@ -33,7 +33,8 @@ def wait_alive(address: tuple[str, int]) -> None:
         host, port = udp.getsockname()
         call_id = os.urandom(8).hex()
         request = (f"OPTIONS sip:{address[0]}:{address[1]} SIP/2.0\r\n"
-                   f"Via: SIP/2.0/UDP {host}:{port};branch=z9hG4bK{call_id}\r\nMax-Forwards: 70\r\nFrom: <sip:probe@{host}>;tag=1\r\nTo: <sip:{address[0]}>\r\n"
+                   f"Via: SIP/2.0/UDP {host}:{port};branch=z9hG4bK{call_id}\r\n"
+                   f"Max-Forwards: 70\r\nFrom: <sip:probe@{host}>;tag=1\r\nTo: <sip:{address[0]}>\r\n"
                    f"Call-ID: {call_id}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n").encode()
         for _ in range(REPEATS):
             udp.sendto(request, address)
