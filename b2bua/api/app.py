@@ -6,6 +6,8 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from b2bua.api.auth_routes import auth_routes
+from b2bua.api.channel_routes import channel_routes
+from b2bua.api.directory_routes import directory_routes
 from b2bua.api.envelope import VERSION
 from b2bua.api.front import Front
 from b2bua.api.health_routes import health_routes
@@ -23,6 +25,8 @@ def create_app(parts: ApiParts) -> FastAPI:
     app.include_router(health_routes(parts))
     app.include_router(auth_routes(parts.store, tokens))
     app.include_router(metaflow_routes(parts.store))
+    app.include_router(directory_routes(parts.store))
+    app.include_router(channel_routes(parts.live))
     app.include_router(schema_routes())
     app.add_middleware(Front, parts=parts, tokens=tokens, routes=app.router.routes)
     return app

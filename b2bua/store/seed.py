@@ -106,7 +106,7 @@ def _coerce(key: str, owner: dict[str, Any]) -> list[str]:
     try:
         owner["metaflows"] = validate(sent).sent
     except InvalidDocument as error:
-        return [f"{key}.metaflows.{path}: {details['message']}"
+        return [f"{key}.metaflows.{path}: {details['message']}".replace(".metaflows.data:", ".metaflows:")
                 for path, codes in error.errors.items() for details in codes.values()]
     return []
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,12 +79,26 @@ class Running:
         self.http.headers["X-Auth-Token"] = await self.token(key)
 
 
+@pytest.fixture(scope="session")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the seed in it, to be copied."""
+    path = tmp_path_factory.mktemp("seeded") / "b2bua.db"
+
+    async def make() -> None:
+        store = Store(f"sqlite:///{path}")
+        await store.open()
+        await store.import_seed(SEED)
+        await store.close()
+    asyncio.run(make())
+    return path
+
+
 @pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Running]:
+async def api(tmp_path: Path, seeded: Path) -> AsyncIterator[Running]:
     """Not logged in."""
-    store = Store(f"sqlite:///{tmp_path}/var/b2bua.db")
+    shutil.copy(seeded, tmp_path / "b2bua.db")
+    store = Store(f"sqlite:///{tmp_path}/b2bua.db")
     await store.open()
-    await store.import_seed(SEED)
     clock, live, ready = Clock(), FakeLive(), [True]
     parts = ApiParts(store, Api(), CollectorRegistry(), lambda: ready[0], live, clock=clock)
     transport = httpx.ASGITransport(app=create_app(parts))
