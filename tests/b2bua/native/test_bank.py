@@ -21,6 +21,13 @@ def test_each_row_holds_its_own_leg(play: Any) -> None:
     assert found["in_use"] == 2
 
 
+def test_a_wideband_bridge_resamples_narrowband_legs(play: Any) -> None:
+    found = play("wideband")
+    assert found["frame_samples"] == 320
+    assert found["hz"] == 500
+    assert found["image_db"] < -40, "no mirror image at 7500 Hz"
+
+
 def test_rows_are_aligned_and_heads_follow_the_tick(play: Any) -> None:
     found = play("alignment")
     assert found["equal"], "two taps on one source must hold the same samples in the same columns"
@@ -106,6 +113,18 @@ def tones(rig: Any, pj: Any) -> Any:
     rig.poll(1.3)
     rows = Rows(bank)
     return {"slots": slots, "hz": [rows.hz(slot) for slot in slots], "in_use": bank.in_use()}
+
+
+def wideband(rig: Any, pj: Any) -> Any:
+    bank = pj.Bank(1, RING_FRAMES, 16000)
+    source = rig.tone(500)
+    slot = bank.open(source.getPortId())
+    rig.poll(1.3)
+    rows = Rows(bank)
+    sound = rows.latest(slot, 50) * np.hanning(16000)
+    levels = np.abs(np.fft.rfft(sound))
+    image_db = 20 * np.log10(levels[7450:7550].max() / levels[500])
+    return {"frame_samples": bank.frame_samples(), "hz": rows.hz(slot), "image_db": float(image_db)}
 
 
 def alignment(rig: Any, pj: Any) -> Any:
@@ -233,5 +252,5 @@ if __name__ == "__main__":
     import endpoint
     import pjsua2
 
-    names = (tones, alignment, reuse, closed, stopped, leg_gone, clock, refusals)
+    names = (tones, wideband, alignment, reuse, closed, stopped, leg_gone, clock, refusals)
     endpoint.main({scenario.__name__: functools.partial(scenario, pj=pjsua2) for scenario in names})

@@ -26,6 +26,8 @@ def test_a_call_with_two_way_sound(play: Any) -> None:
         assert stats["remote_rtp"].startswith("127.0.0.1:")
     assert found["heard_hz"] == 500, "the tap on the called leg holds the caller's tone"
     assert found["halved"] == pytest.approx(0.5, abs=0.1), "conf_connect_level"
+    assert found["at_end"] == [[True, True]] * 2, "statistics are still there in onStreamDestroyed"
+    assert found["at_disconnected"] == [[False, -1]] * 2, "and gone in onCallState: media ends first"
 
 
 def test_after_the_call(play: Any) -> None:
@@ -37,6 +39,10 @@ def test_after_the_call(play: Any) -> None:
     assert found["disconnect_gone"] != 0, "a code, not an exception"
     assert found["connect_nonsense"] != 0
     assert found["silent_slot_reused"]
+
+
+ends: list[Any] = []  # in onStreamDestroyed: are there statistics, and whole ones
+gone: list[Any] = []  # in onCallState DISCONNECTED: are there statistics, conference port
 
 
 def _calls(rig: Any) -> Any:
@@ -51,6 +57,14 @@ def _calls(rig: Any) -> Any:
     class Leg(pj.Call):  # type: ignore[misc]
         def onCallMediaState(self, prm: Any) -> None:
             ready.add(self.getId())
+
+        def onStreamDestroyed(self, prm: Any) -> None:
+            stats = pj.stream_stats(self.getId())
+            ends.append([stats.valid, stats.rx_packets > 40])
+
+        def onCallState(self, prm: Any) -> None:
+            if self.getInfo().state == pj.PJSIP_INV_STATE_DISCONNECTED:
+                gone.append([pj.stream_stats(self.getId()).valid, pj.leg_port(self.getId())])
 
     def options(code: int = 0) -> Any:
         prm = pj.CallOpParam(True)
@@ -90,7 +104,7 @@ def call(rig: Any) -> Any:
     tone = rig.tone(500)
     bank = pj.Bank(2, RING_FRAMES, 8000)
     pj.conf_connect(tone.getPortId(), ports[0])
-    pj.conf_connect(ports[1], ports[1])
+    pj.conf_connect(ports[1], ports[1])  # the called side echoes, so both send sound
     slot = bank.open(ports[1])
     half = bank.open(tone.getPortId())
     rig.poll(1.5)
@@ -107,7 +121,8 @@ def call(rig: Any) -> Any:
     rig.poll(0.3)
     legs.clear()
     account.shutdown()
-    return {"connected": connected, "stats": stats, "heard_hz": heard, "halved": soft / loud}
+    return {"connected": connected, "stats": stats, "heard_hz": heard, "halved": soft / loud,
+            "at_end": ends, "at_disconnected": gone}
 
 
 def after_call(rig: Any) -> Any:
