@@ -43,6 +43,15 @@ def seed_document() -> dict[str, Any]:
                           "users": [], "devices": devices}]}
 
 
+def between(trunk: tuple[str, int], pbx: tuple[str, int]) -> dict[str, Any]:
+    """The configuration of a product between one trunk and one PBX, which calls each other's numbers."""
+    def peer(address: tuple[str, int]) -> dict[str, Any]:
+        return {"uri": f"sip:{address[0]}:{address[1]}", "match": [address[0]], "refer_timeout_s": 5}
+
+    return {"peers": {"trunk": peer(trunk), "pbx": {**peer(pbx), "account": ACCOUNT_ID}},
+            "routes": [{"from": "trunk", "to": "pbx"}, {"from": "pbx", "to": "trunk"}]}
+
+
 class Sidecar:
     """`b2bua run` with a configuration of its own. Start it as a context manager: `with Sidecar(...).running():`."""
 

@@ -38,6 +38,7 @@ class Scenario:
     calls      end after so many (-m); rate and limit are those of callers
     talk_ms    length of the scenario's <pause/>
     tracks     file name -> what `play_pcap_audio` of that name plays
+    files      file name -> content, put beside the scenario
     """
 
     name: str
@@ -50,6 +51,7 @@ class Scenario:
     transport: str = "udp"
     keys: Mapping[str, str] = field(default_factory=dict)
     tracks: Mapping[str, Track] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
     timeout_s: float = 20
     trace: bool = True
     extra: tuple[str, ...] = ()
@@ -65,6 +67,8 @@ class Sipp:
         file = Path(shutil.copy(SCENARIOS / f"{scenario.name}.xml", self.directory))
         for name, track in scenario.tracks.items():
             write_pcap(self.directory / name, track)
+        for name, content in scenario.files.items():
+            (self.directory / name).write_bytes(content)
         with (self.directory / "screen.log").open("wb") as screen:
             self._process = subprocess.Popen(self._command(file), cwd=self.directory, stdout=screen, stderr=screen,
                                              stdin=subprocess.DEVNULL)

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How much the product carries on this machine: `python -m tests.peers.bench [--quick]` (`make bench`).
+
+Two loads, each between SIPp and SIPp on the same machine: calls set up and torn down at a rate, and calls that stand
+with sound both ways while one more call measures what it hears. Ends by itself; exit code 1 if any call failed.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.peers.ports import free_port
+from tests.peers.rtp import FRAME_MS, Track
+from tests.peers.rtp_end import RtpEnd
+from tests.peers.sidecar import Sidecar, between, seed_document
+from tests.peers.sipp import Scenario, Sipp, SippError
+from tests.peers.sound import dominant_hz, encode_pcmu, tone
+
+TRUNK, PBX, PROBE = "127.0.0.2", "127.0.0.3", "127.0.0.2"
+PROBE_HZ = 500
+RAMP_CPS = 40  # calls a second while the standing calls are set up
+RTP_PORTS = "20000-29999"
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is asked of it."""
+
+    rate: int = 100  # calls a second
+    seconds: int = 30
+    standing: int = 200  # calls at once
+    standing_s: int = 30  # each of them
+
+    @classmethod
+    def quick(cls) -> Load:
+        """For CI: the same shape in a third of the time."""
+        return cls(seconds=6, standing=60, standing_s=6)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What came of one load."""
+
+    name: str
+    calls: int
+    failed: int
+    cpu_percent: float
+    setup_ms: Sequence[float]
+    note: str = ""
+
+    def setup(self, percent: int) -> float:
+        """Milliseconds from INVITE to 200, as the caller saw it."""
+        if len(self.setup_ms) < 2:
+            return 0.0
+        return statistics.quantiles(self.setup_ms, n=100)[percent - 1]
+
+
+class Cpu:
+    """Processor time of a process between two moments."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._begin_s, self._used_s = time.monotonic(), self._used()
+
+    def _used(self) -> float:
+        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def percent(self) -> float:
+        """Of one core, since this object was made."""
+        return 100 * (self._used() - self._used_s) / (time.monotonic() - self._begin_s)
+
+
+class Bench:
+    """The product between two SIPps."""
+
+    def __init__(self, sidecar: Sidecar, workdir: Path, pbx: tuple[str, int]) -> None:
+        self._sidecar, self._workdir, self._pbx = sidecar, workdir, pbx
+
+    def _sipp(self, scenario: Scenario, host: str, port: int = 0) -> Sipp:
+        return Sipp(scenario, self._workdir, host, port or free_port(host), self._sidecar.sip)
+
+    def setups(self, load: Load) -> Figures:
+        """Calls set up and torn down at a rate."""
+        calls, limit_s = load.rate * load.seconds, load.seconds + 20.0
+        called = Scenario("pbx-answers-expect-bye", calls=calls, trace=False, timeout_s=limit_s)
+        calling = Scenario("caller-answered-expect-200-then-bye", calls=calls, rate=load.rate, talk_ms=100, trace=False,
+                           timeout_s=limit_s, extra=("-trace_rtt", "-rtt_freq", "1", "-trace_stat", "-stf", "stat.csv"))
+        with self._sipp(called, *self._pbx).wait_bound(), self._sipp(calling, TRUNK) as caller:
+            cpu = Cpu(self._sidecar.pid)
+            _ended(caller)
+            percent = cpu.percent()
+        return Figures(f"{load.rate} calls/s for {load.seconds} s", calls, calls - succeeded(caller.directory), percent,
+                       setup_ms(caller.directory))
+
+    def standing(self, load: Load) -> Figures:
+        """Calls that stand with PCMU both ways (the PBX echoes), and one that listens."""
+        seconds = load.standing / RAMP_CPS + load.standing_s
+        limit_s = seconds + 20
+        called = Scenario("pbx-answers-expect-bye", calls=load.standing + 1, trace=False, timeout_s=limit_s,
+                          extra=("-rtp_echo",))
+        calling = Scenario("caller-streams-expect-200-then-bye", calls=load.standing, limit=load.standing,
+                           rate=RAMP_CPS, talk_ms=load.standing_s * 1000, trace=False, timeout_s=limit_s,
+                           files={"tone.ulaw": encode_pcmu(tone(1000, 1.0))},
+                           extra=("-trace_rtt", "-rtt_freq", "1", "-trace_stat", "-stf", "stat.csv"))
+        with self._sipp(called, *self._pbx).wait_bound(), self._sipp(calling, TRUNK) as caller:
+            self._sidecar.wait_metric("b2bua_calls_active", load.standing, load.standing / RAMP_CPS + 10)
+            cpu = Cpu(self._sidecar.pid)
+            note = self._listen(max(2.0, load.standing_s - 8.0))
+            percent = cpu.percent()
+            _ended(caller)
+        return Figures(f"{load.standing} calls with two-way PCMU for {load.standing_s} s", load.standing,
+                       load.standing - succeeded(caller.directory), percent, setup_ms(caller.directory), note)
+
+    def _listen(self, seconds: float) -> str:
+        scenario = Scenario("caller-answered-expect-200-then-bye", talk_ms=round(seconds * 1000) + 500)
+        with RtpEnd.open(PROBE) as end:
+            with self._sipp(Scenario(**{**scenario.__dict__, "rtp_port": end.port}), PROBE) as probe:
+                track = Track(PROBE_HZ).talk(seconds)
+                end.play(track, to=probe.peer_media())
+                probe.finish()
+            heard_hz, due = dominant_hz(end.heard(seconds / 2)), len(track.packets)
+            if abs(heard_hz - PROBE_HZ) > 5:
+                raise SippError(f"the listening call heard {heard_hz:.0f} Hz instead of {PROBE_HZ} Hz")
+            gaps = gap_ms([packet.at_s for packet in end.packets])
+            return f"{heard_hz:.0f} Hz echoed, {min(len(end.packets), due)} of {due} packets, gap {gaps:.0f} ms"
+
+
+def gap_ms(times_s: Sequence[float]) -> float:
+    """The longest silence between two packets."""
+    return max((1000 * (b - a) for a, b in itertools.pairwise(times_s)), default=float(FRAME_MS))
+
+
+def _ended(sipp: Sipp) -> None:
+    try:
+        sipp.finish()
+    except SippError as error:
+        Console(stderr=True).print(str(error)[:2000], style="red", markup=False)
+
+
+def succeeded(directory: Path) -> int:
+    """The calls that went well, from SIPp's statistics."""
+    with (directory / "stat.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file, delimiter=";"))
+    return int(rows[-1]["SuccessfulCall(C)"]) if rows else 0
+
+
+def setup_ms(directory: Path) -> list[float]:
+    """INVITE to 200 of each call, in ms, from SIPp's response times."""
+    (file,) = directory.glob("*_rtt.csv")
+    rows = (line.split(";") for line in file.read_text().splitlines()[1:])
+    return [float(row[1]) for row in rows if len(row) > 1]
+
+
+def machine() -> str:
+    """What it ran on."""
+    models = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+              if line.startswith("model name")]
+    memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores, {memory_gb:.0f} GB, "
+            f"Linux {platform.release()}, Python {platform.python_version()}")
+
+
+def table(results: Sequence[Figures]) -> Table:
+    """The figures for people."""
+    shown = Table(title="b2bua bench", caption=machine() + "; SIPp on the same machine")
+    for heading in ("", *(f.name for f in results)):
+        shown.add_column(heading)
+    shown.add_row("calls", *(str(f.calls) for f in results))
+    shown.add_row("failed", *(f"[red]{f.failed}[/]" if f.failed else "0" for f in results))
+    shown.add_row("CPU of one core", *(f"{f.cpu_percent:.0f} %" for f in results))
+    shown.add_row("set-up p50 / p99", *(f"{f.setup(50):.1f} / {f.setup(99):.1f} ms" for f in results))
+    shown.add_row("one more call hears", *(f.note or "-" for f in results))
+    return shown
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run both loads."""
+    load = Load.quick() if "--quick" in arguments else Load()
+    pbx = (PBX, free_port(PBX))
+    with tempfile.TemporaryDirectory(prefix="b2bua-bench-") as name:
+        config = {**between((TRUNK, free_port(TRUNK)), pbx), "media": {"ports": RTP_PORTS}, "log": {"level": "warning"}}
+        sidecar = Sidecar(Path(name) / "b2bua", config, seed_document())
+        with sidecar.running():
+            bench = Bench(sidecar, Path(name), pbx)
+            results = [bench.setups(load)]
+            sidecar.wait_quiet(40)
+            results.append(bench.standing(load))
+            sidecar.wait_quiet(40)
+            code = sidecar.stop()
+    Console().print(table(results))
+    return 1 if code or any(f.failed for f in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
