@@ -15,6 +15,7 @@ from b2bua.calls.call import Call
 from b2bua.calls.directory import Endpoint
 from b2bua.calls.headers import Header
 from b2bua.calls.leg import Leg
+from b2bua.metaflows.match import Slow
 from config.settings import Peer
 
 
@@ -128,6 +129,7 @@ class Parts:
     """What modules use. Made once, by the app.
 
     public_address  host:port at which the far end of this leg reaches us (for Refer-To)
+    slow            patterns that took too long, and how often that happened (`slow.count`)
     """
 
     exchange: Dials
@@ -137,6 +139,7 @@ class Parts:
     tones: Tones | None = None
     log_digits: bool = False
     ways: Ways = field(default_factory=Ways)
+    slow: Slow = field(default_factory=Slow)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ class Executor:
             while self._waiting:
                 await run_tree(*self._waiting.popleft())
         finally:
+            self._waiting.clear()
             self._running = False
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -64,7 +64,7 @@ class Match:
 class Slow:
     """Which patterns were too slow, and until when each rests. One for all calls. SIP thread."""
 
-    resting: dict[str, float]
+    resting: dict[str, float] = field(default_factory=dict)
     count: int = 0
 
     def strike(self, pattern: str, place: int, now_s: float) -> None:
@@ -92,7 +92,7 @@ class Matcher:
                  clock: Callable[[], float] = time.monotonic) -> None:
         self._numbers = frozenset(numbers)
         self._prefixes = frozenset(number[:end] for number in self._numbers for end in range(len(number)))
-        self._slow = slow if slow is not None else Slow({})
+        self._slow = slow if slow is not None else Slow()
         self._clock = clock
         self._patterns: list[tuple[str, Any]] = []
         for place, pattern in enumerate(patterns, start=1):
@@ -126,7 +126,9 @@ class Matcher:
             return True
 
         def possible(pattern: str, expression: Any, timeout_s: float) -> bool:
-            return any(expression.search(digits + digit, partial=True, timeout=timeout_s / 4) for digit in DIGITS)
+            until_s = self._clock() + timeout_s
+            return any(expression.search(digits + digit, partial=True, timeout=max(GLANCE_S, until_s - self._clock()))
+                       for digit in DIGITS)
 
         return self._any(possible)
 

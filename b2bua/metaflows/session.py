@@ -25,7 +25,7 @@ from b2bua.calls.leg import Leg, LegState
 from b2bua.metaflows.collector import Armed, Collector, Decision, Keep, Literal, Matched, Rejected, Rules, Why
 from b2bua.metaflows.context import Context, Parts
 from b2bua.metaflows.executor import Executor
-from b2bua.metaflows.match import Matcher, Slow
+from b2bua.metaflows.match import Matcher
 from b2bua.metaflows.merge import merged
 from b2bua.metaflows.outlet import Outlet, Press
 from b2bua.metaflows.schema import Metaflows
@@ -62,16 +62,15 @@ class _Listener:
 
 def listener(parts: Parts) -> Callable[[Call], Ears]:
     """Makes the ears of each call: for `exchange.listen`."""
-    return partial(Session, parts=parts, slow=Slow({}))
+    return partial(Session, parts=parts)
 
 
 class Session:
     """Hears every press of one call's pair, runs the codes, and lets the far party have the rest."""
 
-    def __init__(self, call: Call, *, parts: Parts, slow: Slow | None = None) -> None:
+    def __init__(self, call: Call, parts: Parts) -> None:
         self._call = call
         self._parts = parts
-        self._slow = slow if slow is not None else Slow({})
         self._loop = asyncio.get_running_loop()
         self._executor = Executor(call)
         self._listeners: list[_Listener] = []
@@ -130,7 +129,7 @@ class Session:
                       error.error_count())
             return
         if document.has_codes:
-            matcher = Matcher(document.numbers or (), document.patterns or (), self._slow)
+            matcher = Matcher(document.numbers or (), document.patterns or (), self._parts.slow)
             self._listeners.append(_Listener(endpoint, leg, document, Collector(Rules.of(document), matcher)))
 
     def _follow(self) -> None:

@@ -64,10 +64,11 @@ class Blind:
 
     def _guard(self, leg: Leg, event: LegEvent) -> bool:
         """Keep what decides about the transfer; everything else goes its usual way."""
-        if isinstance(event, (Ended, ReferProgress)) or leg not in (self._transferor, self._transferee):
+        stranger = leg not in (self._transferor, self._transferee)
+        decides = isinstance(event, (Ended, ReferProgress)) or (stranger and isinstance(event, Answered))
+        if decides:
             self._events.put_nowait((leg, event))
-            return True
-        return False
+        return decides or stranger
 
     def _methods(self) -> list[str]:
         policy = self._parts.peers[self._transferee.peer].refer

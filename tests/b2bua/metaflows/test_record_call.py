@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""record_call: one recording per call, whoever starts and stops it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from b2bua.metaflows.context import Outcome, RecordingOptions
+from b2bua.metaflows.executor import run_node
+from tests.b2bua.metaflows.stage import Stage, Talk, settled
+from tests.fakes import FakeLeg, in_no_time
+
+
+async def record(stage: Stage, talk: Talk, leg: FakeLeg, **data: Any) -> Outcome:
+    return await run_node(talk.call, leg, {"module": "record_call", "data": data}, stage.parts)
+
+
+@in_no_time
+async def test_F82_B13_toggle_alternates() -> None:
+    stage = Stage()
+    talk = await stage.talk()
+    assert [await record(stage, talk, talk.b) for _ in range(4)] == ["started", "stopped", "started", "stopped"]
+    assert (len(stage.recorder.made), stage.recorder.live) == (2, {})
+
+
+@in_no_time
+async def test_F81_stop_from_either_leg() -> None:
+    stage = Stage()
+    talk = await stage.talk()
+    for starter, stopper in ((talk.a, talk.b), (talk.b, talk.a)):
+        assert await record(stage, talk, starter, action="start") == "started"
+        assert await record(stage, talk, stopper, action="stop") == "stopped"
+        assert stage.recorder.live == {}
+
+
+@in_no_time
+async def test_a_second_start_makes_no_second_recording() -> None:
+    stage = Stage()
+    talk = await stage.talk()
+    assert [await record(stage, talk, talk.b, action="start") for _ in range(2)] == ["started", "started"]
+    assert len(stage.recorder.made) == 1
+
+
+@in_no_time
+async def test_stop_without_a_recording_and_a_full_disk_fail_visibly() -> None:
+    stage = Stage()
+    talk = await stage.talk()
+    assert await record(stage, talk, talk.b, action="stop") == "failed"
+    stage.recorder.failure = "the disk is full"
+    assert await record(stage, talk, talk.b, action="start") == "failed"
+    assert stage.events("metaflow.ended")[-1]["reason"] == "the disk is full"
+
+
+@in_no_time
+async def test_recordings_of_two_calls_are_independent() -> None:
+    stage = Stage()
+    one, other = await stage.talk(), await stage.talk()
+    await record(stage, one, one.b)
+    await record(stage, other, other.b)
+    assert set(stage.recorder.live) == {one.call, other.call}
+    await record(stage, one, one.a)
+    assert set(stage.recorder.live) == {other.call}
+
+
+@in_no_time
+@pytest.mark.parametrize(("data", "expected"), [
+    ({}, {"format": "mp3", "time_limit_s": 10800, "min_s": 0, "sample_rate_hz": None, "url": None, "method": "put"}),
+    ({"format": "wav", "time_limit": 60, "record_min_sec": 5, "record_sample_rate": 8000, "media_name": "n",
+      "label": "l", "origin": "o", "url": "https://x.example/", "method": "post"},
+     {"format": "wav", "time_limit_s": 60, "min_s": 5, "sample_rate_hz": 8000, "media_name": "n", "label": "l",
+      "origin": "o", "url": "https://x.example/", "method": "post"}),
+    ({"time_limit": 99999}, {"time_limit_s": 10800}),
+    ({"time_limit": 0, "record_min_sec": -1}, {"time_limit_s": 10800, "min_s": 0}),
+])
+async def test_F84_F85_options(data: dict[str, Any], expected: dict[str, Any]) -> None:
+    stage = Stage()
+    talk = await stage.talk()
+    await record(stage, talk, talk.b, **data)
+    options = stage.recorder.made[0].options
+    assert options == RecordingOptions(left=talk.b, **({"format": options.format} | expected))
+
+
+@in_no_time
+async def test_F86_record_on_answer_waits_for_the_answer() -> None:
+    stage = Stage(devices={"1001": {"numbers": {"9": {"module": "record_call", "data": {"record_on_answer": True}}}}})
+    talk = await stage.rings(caller="1001", number="3000", peer="pbx")
+    talk.a.press("*9")
+    await settled()
+    assert stage.recorder.made == []
+    talk.b.answers()
+    await settled()
+    assert stage.outcomes() == [("record_call", "started")]
+
+
+@in_no_time
+async def test_a_recording_goes_on_through_a_transfer_and_the_new_party_may_stop_it() -> None:
+    stage = Stage(trunk={"refer": "never"})
+    talk = await stage.talk()
+    await record(stage, talk, talk.b)
+    transfer = {"module": "transfer", "data": {"target": "1002"}}
+    talk.call.task(_ignore(run_node(talk.call, talk.b, transfer, stage.parts)), "test")
+    await settled()
+    target = stage.dialer.legs[-1]
+    target.answers()
+    await settled()
+    assert talk.call in stage.recorder.live
+    assert await record(stage, talk, target) == "stopped"
+
+
+async def _ignore(work: Any) -> None:
+    await work
+
+
+@in_no_time
+async def test_masking_is_refused_visibly_until_it_is_there() -> None:
+    stage = Stage()
+    talk = await stage.talk()
+    assert await record(stage, talk, talk.b, action="mask") == "unavailable"
