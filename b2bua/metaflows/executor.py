@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 MAX_QUEUE = 16  # codes that wait while one runs; more are refused with metaflow.ended
 _NO_CHILD = frozenset((Outcome.UNAVAILABLE, Outcome.ERROR, Outcome.CANCELLED))
+_CALL_ENDED = Report(Outcome.CANCELLED, "the call ended")
 _OVER = (CallState.ENDING, CallState.ENDED)
 
 
@@ -60,19 +61,24 @@ class Executor:
 
 
 async def run_node(call: Call, leg: Leg, node: Mapping[str, Any], parts: Parts) -> Outcome:
-    """For the API: run a whole (valid) node tree on a live leg, at once; returns the outcome of its first module.
+    """As `report_node`, the outcome alone."""
+    return (await report_node(call, leg, node, parts)).outcome
+
+
+async def report_node(call: Call, leg: Leg, node: Mapping[str, Any], parts: Parts) -> Report:
+    """For the API: run a whole (valid) node tree on a live leg, at once; how its first module ended, and why.
 
     It belongs to the call: hang-up cancels it (outcome `cancelled`), the caller's own cancellation does not.
     """
     if call.state in _OVER:
-        return Outcome.CANCELLED
+        return _CALL_ENDED
     reports: list[Report] = []
 
     async def work() -> None:
         reports.append(await run_tree(Node.model_validate(node), Context.of(call, leg, parts)))
 
     await asyncio.wait([call.task(work(), "metaflow by API")])
-    return reports[0].outcome if reports else Outcome.CANCELLED
+    return reports[0] if reports else _CALL_ENDED
 
 
 async def run_tree(node: Node, context: Context) -> Report:
@@ -94,8 +100,8 @@ def _next(node: Node, report: Report) -> Node | None:
 
 async def _run(node: Node, context: Context) -> Report:
     began_s = time.monotonic()
-    context.call.publish("metaflow.started", leg_id=context.leg.id, module=node.module)
-    report = Report(Outcome.CANCELLED, "the call ended")
+    context.call.publish("metaflow.started", leg_id=context.leg.id, module=label(node))
+    report = _CALL_ENDED
     try:
         report = await _guarded(node, context)
     finally:
@@ -121,11 +127,16 @@ async def _guarded(node: Node, context: Context) -> Report:
         return Report(Outcome.ERROR, f"internal error ({type(error).__name__})")
 
 
+def label(node: Node) -> str:
+    """The module's name out of a closed set: it becomes a label of metrics."""
+    return node.module if node.module in MODULES else "unknown"
+
+
 def _publish_end(node: Node, context: Context, report: Report, duration_s: float) -> None:
     call, leg = context.call, context.leg
     if report.outcome is Outcome.UNAVAILABLE:
         log.warning("call %s: %s", call.id, report.reason)
-    call.publish("metaflow.ended", leg_id=leg.id, module=node.module, outcome=report.outcome.value,
+    call.publish("metaflow.ended", leg_id=leg.id, module=label(node), outcome=report.outcome.value,
                  reason=report.reason, duration_s=duration_s)
     failed = report.outcome in (Outcome.FAILED, Outcome.UNAVAILABLE, Outcome.ERROR)
     if failed and context.feedback and context.parts.tones is not None and call.state not in _OVER:

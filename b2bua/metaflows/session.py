@@ -24,7 +24,7 @@ from b2bua.calls.ears import Ears
 from b2bua.calls.leg import Leg, LegState
 from b2bua.metaflows.collector import Armed, Collector, Decision, Keep, Literal, Matched, Rejected, Rules, Why
 from b2bua.metaflows.context import Context, Parts
-from b2bua.metaflows.executor import Executor
+from b2bua.metaflows.executor import Executor, label
 from b2bua.metaflows.match import Matcher
 from b2bua.metaflows.merge import merged
 from b2bua.metaflows.outlet import Outlet, Press
@@ -231,7 +231,7 @@ class Session:
         nodes = document.numbers if match.kind == "numbers" else document.patterns
         node = (nodes or {})[match.key]
         shown = {"key": match.key} if self._parts.log_digits else {}
-        self._tell("collector.matched", one, side, digits=decision.digits, kind=match.kind, module=node.module, **shown)
+        self._tell("collector.matched", one, side, digits=decision.digits, kind=match.kind, module=label(node), **shown)
         feedback = document.feedback == "tones"
         if feedback and tones is not None:
             tones.accepted(side.leg)
