@@ -57,8 +57,15 @@ class SipMessage:
 
     @property
     def label(self) -> str:
-        """For people: `INVITE sip:1001@...`, `183 Session Progress (SDP)`."""
-        text = " ".join(self.start_line.split()[:2]) if self.is_request else self.start_line.removeprefix("SIP/2.0 ")
+        """For people: `INVITE sip:1001 (SDP)`, `183 Session Progress (SDP)`, `NOTIFY sip:b2bua (200 OK)`."""
+        if self.is_request:
+            text = self.start_line.removesuffix(" SIP/2.0").partition("@")[0]
+        else:
+            text = self.start_line.removeprefix("SIP/2.0 ")
+        if self.method == "REFER" and self.is_request:
+            text += f" ({self.get('Refer-To').strip('<>').partition('@')[0]})"
+        if "sipfrag" in self.get("Content-Type"):
+            text += f" ({self.body.strip().removeprefix('SIP/2.0 ')})"
         return text + (" (SDP)" if "m=audio" in self.body else "")
 
     @property
