@@ -9,6 +9,7 @@ from b2bua.api.auth_routes import auth_routes
 from b2bua.api.channel_routes import channel_routes
 from b2bua.api.directory_routes import directory_routes
 from b2bua.api.envelope import VERSION
+from b2bua.api.event_routes import event_routes
 from b2bua.api.front import Front
 from b2bua.api.health_routes import health_routes
 from b2bua.api.metaflow_routes import metaflow_routes
@@ -27,6 +28,7 @@ def create_app(parts: ApiParts) -> FastAPI:
     app.include_router(metaflow_routes(parts.store))
     app.include_router(directory_routes(parts.store))
     app.include_router(channel_routes(parts.live))
+    app.include_router(event_routes(parts, tokens))
     app.include_router(schema_routes())
     app.add_middleware(Front, parts=parts, tokens=tokens, routes=app.router.routes)
     return app

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
@@ -20,8 +21,10 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from b2bua.api import envelope as crossbar
+from b2bua.api.counts import Counts
 from b2bua.api.envelope import Asked, Refused
 from b2bua.api.parts import ApiParts
+from b2bua.api.rate import LOGIN_COST, Buckets
 from b2bua.api.tokens import Tokens
 from b2bua.store import Conflict, Ref, StoreError, UnknownDocument
 
@@ -30,6 +33,8 @@ log = logging.getLogger(__name__)
 PUBLIC = re.compile(r"/v2/(api_auth|schemas(/[^/]+)?)")
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 WITH_BODY = ("PUT", "POST", "PATCH")
+ID_PLACES = (3, 5)  # words of /v2/accounts/{A}/users/{U}/metaflows that are ids, whose value changes no route
+MATCHES_MAX = 512  # shapes of paths that are remembered
 KINDS: Mapping[str, Any] = {"users": "user", "devices": "device"}
 
 
@@ -38,6 +43,9 @@ class Front:
 
     def __init__(self, app: ASGIApp, parts: ApiParts, tokens: Tokens, routes: Sequence[BaseRoute]) -> None:
         self._app, self._parts, self._tokens, self._routes = app, parts, tokens, routes
+        self._counts = Counts(parts.registry)
+        self._buckets = Buckets(parts.rate, parts.clock)
+        self._matches: dict[tuple[str, ...], Match] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -45,11 +53,13 @@ class Front:
             await self._app(scope, receive, send)
             return
         asked = Asked(self._parts.clock())
-        started = False
+        began_s, method, started = time.perf_counter(), scope["method"], False
 
         async def watched(message: Message) -> None:
             nonlocal started
-            started = True
+            if message["type"] == "http.response.start":
+                started = True
+                self._counts.answered(method, message["status"], time.perf_counter() - began_s)
             await send(message)
 
         try:
@@ -59,7 +69,7 @@ class Front:
             if refused.status >= 500:
                 log.exception("request %s %s %s failed", asked.request_id, scope["method"], scope["path"])
             if not started:
-                await asked.refuse(refused)(scope, receive, send)
+                await asked.refuse(refused)(scope, receive, watched)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, asked: Asked) -> None:
         path = scope["path"]
@@ -110,6 +120,7 @@ class Front:
             asked.account_id = await self._tokens.account_of(asked.token)
             if asked.account_id is None:
                 raise crossbar.bad_token()
+        self._pay(scope, asked)
         if match == Match.PARTIAL:
             raise crossbar.invalid_method()
         account_id = words[1] if len(words) > 1 and words[0] == "accounts" else None
@@ -126,6 +137,16 @@ class Front:
         if body_problem is not None:
             raise body_problem
 
+    def _pay(self, scope: Scope, asked: Asked) -> None:
+        """A token of the rate limit for each question. raises Refused"""
+        if asked.account_id is None and not scope["path"].endswith("/api_auth"):
+            return
+        cost = 1 if asked.account_id is not None else LOGIN_COST
+        left = self._buckets.take((scope.get("client") or ("",))[0], asked.account_id or "", cost)
+        if left is None:
+            raise crossbar.too_many()
+        asked.tokens = {"consumed": cost, "remaining": left}
+
     def _check_account(self, account_id: str) -> None:
         if len(account_id) != 32:
             raise Refused(404, "bad identifier", {"message": f"invalid account_id '{account_id}'"})
@@ -133,12 +154,20 @@ class Front:
 
     def _methods(self, scope: Scope, method: str) -> Match:
         """FULL: path and verb exist; PARTIAL: the path does; NONE."""
-        asked = {**scope, "method": method}
-        return max((route.matches(asked)[0] for route in self._routes), key=lambda match: match.value,
-                   default=Match.NONE)
+        words = scope["path"].split("/")
+        key = (method, *("*" if index in ID_PLACES else word for index, word in enumerate(words)))
+        known = self._matches.get(key)
+        if known is None:
+            asked = {**scope, "method": method}
+            known = max((route.matches(asked)[0] for route in self._routes), key=lambda match: match.value,
+                        default=Match.NONE)
+            if len(self._matches) >= MATCHES_MAX:
+                self._matches.clear()
+            self._matches[key] = known
+        return known
 
 
-def asked_of(request: Request) -> Asked:
+async def asked_of(request: Request) -> Asked:
     """The request, for a route: `asked: Annotated[Asked, Depends(asked_of)]`."""
     asked: Asked = request.scope["asked"]
     return asked

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 
 from b2bua.api.live import LiveCalls, NoCalls
+from b2bua.api.rate import Rate
+from b2bua.api.stream import EventStream
 from b2bua.store import Store
 from config.settings import Api
 
@@ -19,6 +21,8 @@ class ApiParts:
     """Everything `create_app` needs.
 
     sip_ready   may be called from the API thread: is SIP listening and taking calls?
+    events      subscribe its `publish` to the calls' events, and those who listen by API hear them
+    rate        how often one address may ask about one account
     secret      signs tokens; empty: the store's own, which all sidecars on one database share
     clock       wall-clock seconds since the epoch
     """
@@ -28,5 +32,7 @@ class ApiParts:
     registry: CollectorRegistry
     sip_ready: Callable[[], bool]
     live: LiveCalls = field(default_factory=NoCalls)
+    events: EventStream = field(default_factory=EventStream)
+    rate: Rate = field(default_factory=Rate)
     secret: str = ""
     clock: Callable[[], float] = time.time

@@ -137,5 +137,6 @@ class ApiThread:
     async def _close(self) -> None:
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
+            self._parts.events.close()
             await self._serving
         await self._parts.store.close()
