@@ -56,8 +56,9 @@ class Executor:
             while self._waiting:
                 await run_tree(*self._waiting.popleft())
         finally:
-            self._waiting.clear()
             self._running = False
+            while self._waiting:  # the call has ended
+                _publish_end(*self._waiting.popleft(), _CALL_ENDED, 0.0)
 
 
 async def run_node(call: Call, leg: Leg, node: Mapping[str, Any], parts: Parts) -> Outcome:

@@ -150,7 +150,7 @@ class Matcher:
             try:
                 if holds(pattern, expression, timeout_s):
                     return True
-            except TimeoutError:
+            except (TimeoutError, MemoryError, RuntimeError):  # RuntimeError: the expression's own stack overflowed
                 self._slow.strike(pattern, place, now_s)
         return False
 

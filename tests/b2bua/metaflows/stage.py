@@ -87,6 +87,11 @@ class Stage:
         await settled()
         return talk
 
+    def dial(self, talk: Talk, peer: str, number: str) -> FakeLeg:
+        """A further leg of a call."""
+        self.exchange.dial(talk.call, peer, number)
+        return self.dialer.legs[-1]
+
     def events(self, name: str) -> list[Mapping[str, Any]]:
         """The fields of all events of that name (or beginning with it, where it ends in a dot)."""
         return [event.fields for event in self.told

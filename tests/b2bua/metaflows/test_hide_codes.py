@@ -136,7 +136,7 @@ async def test_what_is_held_when_the_peer_is_replaced_goes_to_the_new_peer() -> 
     stage = Stage(devices={"1001": CODES})
     talk = await stage.talk()
     talk.b.press("*1")
-    target = stage.exchange.dial(talk.call, "trunk", "3000")
+    target = stage.dial(talk, "trunk", "3000")
     talk.call.replace(talk.a, target)
     target.answers()
     await asyncio.sleep(2)

@@ -51,8 +51,8 @@ def test_arrays_are_replaced_whole() -> None:
 
 
 def test_key_order_is_account_then_device_then_user() -> None:
-    account, device, user = {"b": {}, "a": {}}, {"d": {}, "a": {"module": "x"}}, {"c": {}}
-    patterns = merged({"patterns": patterns} for patterns in (account, device, user))["patterns"]
+    things: list[dict[str, Any]] = [{"b": {}, "a": {}}, {"d": {}, "a": {"module": "x"}}, {"c": {}}]
+    patterns = merged({"patterns": patterns} for patterns in things)["patterns"]
     assert list(patterns) == ["b", "a", "d", "c"]
 
 

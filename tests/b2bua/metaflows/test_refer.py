@@ -136,10 +136,11 @@ async def test_no_final_notify_in_time_is_followed_by_our_own_invite() -> None:
 
 
 @in_no_time
-async def test_a_final_notify_that_fails_is_followed_by_our_own_invite() -> None:
+@pytest.mark.parametrize("code", [100, 404, 500])
+async def test_a_final_notify_that_fails_or_says_nothing_is_followed_by_our_own_invite(code: int) -> None:
     stage, talk = await referred()
     talk.a.accepts_refer()
-    talk.a.notifies(404)
+    talk.a.notifies(code)
     await settled()
     assert len(stage.dialer.legs) == 2
 

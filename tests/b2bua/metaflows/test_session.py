@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from b2bua.calls.call import CallState
 from b2bua.calls.digit import Source
 from tests.b2bua.metaflows.stage import Stage, settled
@@ -140,7 +142,7 @@ async def test_F53_hangup_discards_what_was_typed_half() -> None:
 async def test_F54_F55_F40_collectors_follow_their_party_and_a_transfers_target_has_none() -> None:
     stage = Stage(devices={"1001": {**CODES, "listen_on": "both"}, "1002": CODES})
     talk = await stage.talk(number="1001")
-    target = stage.exchange.dial(talk.call, "pbx", "1002")
+    target = stage.dial(talk, "pbx", "1002")
     talk.call.replace(talk.a, target)
     target.press("*9")  # heard for 1001 as its new peer, and by nobody as 1002's own
     await settled()
@@ -154,7 +156,7 @@ async def test_F54_F55_F40_collectors_follow_their_party_and_a_transfers_target_
 async def test_F56_B6_codes_follow_the_user_to_another_of_his_devices() -> None:
     stage = Stage(users={"u1": CODES})
     talk = await stage.talk(number="1001")
-    moved = stage.exchange.dial(talk.call, "pbx", "1003")
+    moved = stage.dial(talk, "pbx", "1003")
     talk.call.replace(talk.b, moved)
     moved.press("*9")
     await settled()
@@ -165,7 +167,7 @@ async def test_F56_B6_codes_follow_the_user_to_another_of_his_devices() -> None:
 async def test_A2_a_collector_ends_with_its_party() -> None:
     stage = Stage(users={"u1": {**CODES, "listen_on": "peer"}})
     talk = await stage.talk(number="1001")
-    talk.call.replace(talk.b, stage.exchange.dial(talk.call, "pbx", "1002"))
+    talk.call.replace(talk.b, stage.dial(talk, "pbx", "1002"))
     talk.a.press("*9")
     await settled()
     assert stage.outcomes() == []
@@ -216,3 +218,15 @@ async def test_A4_feedback_is_heard_by_the_presser() -> None:
     talk.b.press("*")
     await asyncio.sleep(1)
     assert stage.tones.played == [("accepted", talk.b.id), ("rejected", talk.b.id)]
+
+
+@in_no_time
+async def test_stored_metaflows_that_cannot_be_used_cost_their_codes_only(caplog: pytest.LogCaptureFixture) -> None:
+    good = {"patterns": {"(": RECORD, "^9$": RECORD}}
+    stage = Stage(devices={"1001": {**CODES, "binding_digit": "??"}, "1002": good})
+    talk, other = await stage.talk(number="1001"), await stage.talk(number="1002")
+    talk.b.press("*9")
+    other.b.press("*9")
+    await settled()
+    assert (talk.a.sent, set(stage.recorder.live)) == ("*9", {other.call})
+    assert "cannot be used" in caplog.text
