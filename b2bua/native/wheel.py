@@ -13,6 +13,9 @@ import sysconfig
 import zipfile
 from pathlib import Path
 
+EARLIEST = (1980, 1, 1, 0, 0, 0)  # a zip's first date: the same input gives the same wheel
+READABLE = 0o100644
+
 METADATA = """\
 Metadata-Version: 2.1
 Name: pjsua2
@@ -50,7 +53,9 @@ def pack(modules: Path, target: Path, version: str) -> Path:
     files[f"{info}/RECORD"] = ("\n".join(record) + "\n").encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
-            archive.writestr(name, data)
+            entry = zipfile.ZipInfo(name, EARLIEST)
+            entry.external_attr = READABLE << 16  # the upper half holds the file mode; the default is owner only
+            archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
     return path
 
 

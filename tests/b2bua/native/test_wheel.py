@@ -19,6 +19,7 @@ def test_record_names_every_file_with_its_digest(tmp_path: Path) -> None:
     assert path.name == f"pjsua2-2.17+kabc-{wheel.tag()}.whl"
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
+        assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o100644}, "readable by every user"
         record = archive.read("pjsua2-2.17+kabc.dist-info/RECORD").decode().splitlines()
         assert {line.split(",")[0] for line in record} == set(names)
         digest = base64.urlsafe_b64encode(hashlib.sha256(b"x = 1\n").digest()).rstrip(b"=").decode()
