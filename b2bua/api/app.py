@@ -13,6 +13,7 @@ from b2bua.api.event_routes import event_routes
 from b2bua.api.front import Front
 from b2bua.api.health_routes import health_routes
 from b2bua.api.metaflow_routes import metaflow_routes
+from b2bua.api.openapi import describe
 from b2bua.api.parts import ApiParts
 from b2bua.api.schema_routes import schema_routes
 from b2bua.api.tokens import Tokens
@@ -31,4 +32,5 @@ def create_app(parts: ApiParts) -> FastAPI:
     app.include_router(event_routes(parts, tokens))
     app.include_router(schema_routes())
     app.add_middleware(Front, parts=parts, tokens=tokens, routes=app.router.routes)
+    describe(app)
     return app

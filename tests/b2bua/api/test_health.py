@@ -45,3 +45,16 @@ async def test_schemas_are_public(api: Running) -> None:
 async def test_docs_and_openapi_are_served(api: Running) -> None:
     assert (await api.http.get("/docs")).status_code == 200
     assert "/v2/accounts/{account_id}/metaflows" in (await api.http.get("/openapi.json")).json()["paths"]
+
+
+async def test_openapi_knows_tokens_bodies_and_errors(api: Running) -> None:
+    document = (await api.http.get("/openapi.json")).json()
+    paths = document["paths"]
+    post = paths["/v2/accounts/{account_id}/metaflows"]["post"]
+    assert post["security"] == [{"token": []}]
+    assert post["requestBody"]["content"]["application/json"]["schema"]["properties"]["data"] == {
+        "$ref": "#/components/schemas/metaflows"}
+    assert "security" not in paths["/v2/api_auth"]["put"]
+    operations = [operation for verbs in paths.values() for operation in verbs.values()]
+    assert all(operation.get("description") for operation in operations)
+    assert "metaflows.record_call" in document["components"]["schemas"]
