@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """DTMF: the in-band digits of many legs at once.
 
-    frames -> Tape -> Gate (every loud leg) -> edges, proof (suspects) -> Press table -> events
+    frames -> Tape ─┬─> Gate (loud legs) -> trial: edges, proof (suspects) ─┬─> begin
+                    └─> Held (legs with a key down) ────────────────────────┴─> end
 
-Imports only numpy. One thread.
+Identity, edges and proof are separate measurements, each with the window that suits it, where a classic receiver has
+one block of 102 samples for all. Imports only numpy. One thread; detectors share nothing.
 """
 
 from typing import NamedTuple
@@ -11,25 +13,26 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dsp import edges, proof
-from dsp.gate import SPAN as GATE_SPAN
-from dsp.gate import Gate
+from dsp import gate, held, proof, trial
 from dsp.tape import FRAME, LENGTH, RATE_HZ, Tape
-from dsp.tones import DIGITS, FULL_SCALE, HIGH_HZ, LOW_HZ, amplitude
+from dsp.tones import DIGITS, FULL_SCALE
 
-GUARD = 8  # samples, 1 ms: an onset is not known better
-SHORTEST_PAUSE = 200  # samples, 25 ms: between the 20 ms of a lost packet and the 30 ms that separate digits
-MOST_SKEW = 64  # samples, 8 ms between the onsets of the two tones
-QUIET = 2.0 * amplitude(-37.0) * FULL_SCALE  # int16 steps peak to peak: a frame below has no digit in it
-MOST_DRIFT_HZ = np.array([36.0, 60.0])  # a held key that changes by more is another key: half the way to it
-FRAME_S = FRAME / RATE_HZ
-IDLE = -1
+QUIET = round(2.0 * proof.LEAST_PEAK * FULL_SCALE)  # int16 steps peak to peak: below it there is no digit
+FRAME_RATE_HZ = 50  # frames are 20 ms
+FLUSH_FRAMES = 4  # of silence: end a digit that lasts to the end of a recording
 
-DEBUG: list = []
+Pcm = NDArray[np.int16]
+Index = NDArray[np.intp]
 
 
 class Event(NamedTuple):
-    """A digit began, or ended."""
+    """A digit began, or ended.
+
+    leg        row of the bank
+    digit      one of `DIGITS`
+    onset_s    when the tone began, seconds since the first frame of the bank, the same at begin and end
+    duration_s None at the begin
+    """
 
     leg: int
     digit: str
@@ -38,132 +41,101 @@ class Event(NamedTuple):
 
 
 class Detector:
-    def __init__(self, legs: int, rate_hz: int = 8000) -> None:
+    """The ears: in-band DTMF of a bank of legs.
+
+    legs     rows of the bank
+    rate_hz  8000, or a multiple of it
+    raises   ValueError when there is no leg, or the rate is no multiple
+    thread   one
+    source   ITU-T Q.23 (frequencies), Q.24 table 1 (what to accept and refuse)
+    """
+
+    def __init__(self, legs: int, rate_hz: int = RATE_HZ) -> None:
+        if legs < 1:
+            raise ValueError(f"a bank needs a leg, not {legs}")
         self._tape = Tape(legs, rate_hz)
-        self._gate = Gate()
-        self._legs = legs
-        self._frame = FRAME * self._tape.factor
+        self._shape = (legs, rate_hz // FRAME_RATE_HZ)
+        self._gate = gate.Gate()
+        self._held = held.Held(legs)
         self._now = 0
-        self._digit = np.full(legs, IDLE, np.intp)
-        self._onset = np.zeros(legs)
-        self._fall = np.full(legs, np.inf)
-        self._peak = np.ones((legs, 2), np.float32)
-        self._detuning_hz = np.zeros((legs, 2), np.float32)
 
     def reset(self, leg: int) -> None:
-        self._tape.clear(leg)
-        self._digit[leg] = IDLE
+        """Forget what a leg has said, and a key that is down without an event: the slot has a new owner.
 
-    def step(self, frames: NDArray[np.int16]) -> list[Event]:
+        raises   IndexError when there is no such leg
+        """
+        if not 0 <= leg < self._shape[0]:
+            raise IndexError(f"leg {leg} of {self._shape[0]}")
+        self._tape.clear(leg)
+        self._held.forget(np.array([leg]))
+
+    def step(self, frames: Pcm) -> list[Event]:
+        """Hear 20 ms of every leg.
+
+        frames   (legs, rate_hz / 50) int16
+        returns  what began and ended, in order of time for each leg
+        raises   TypeError for another dtype, ValueError for another shape
+        """
         if frames.dtype != np.int16:
             raise TypeError(f"frames must be int16, not {frames.dtype}")
-        if frames.shape != (self._legs, self._frame):
-            raise ValueError(f"frames must be {(self._legs, self._frame)}, not {frames.shape}")
+        if frames.shape != self._shape:
+            raise ValueError(f"frames must be {self._shape}, not {frames.shape}")
         self._tape.write(frames)
         self._now += FRAME
-        events = self._follow(np.flatnonzero(self._digit != IDLE))
         swing = frames.max(axis=1).astype(np.int32) - frames.min(axis=1)
-        events += self._hear(np.flatnonzero(swing > QUIET))
+        return self._releases() + self._presses(np.flatnonzero(swing > QUIET))
+
+    def _releases(self) -> list[Event]:
+        """Keys that came up."""
+        legs = np.flatnonzero(self._held.digit != held.IDLE)
+        if not legs.size:
+            return []
+        return self._end(self._held.released(legs, self._tape.last(held.SPAN)[legs], self._now))
+
+    def _presses(self, loud: Index) -> list[Event]:
+        """Keys that went down on one of these legs; a new key ends the one before it."""
+        suspects = self._gate.look(self._tape.last(gate.SPAN)[loud])
+        row = np.flatnonzero(suspects.is_open & (suspects.digit != self._held.digit[loud]))
+        if not row.size:
+            return []
+        digit = suspects.digit[row]
+        verdict = trial.judge(self._tape.last(LENGTH)[loud[row]], digit, suspects.is_newest[row])
+        legs, start = loud[row][verdict.row], self._now - LENGTH
+        onset, fall = start + verdict.onset, start + verdict.fall
+        is_held = self._held.digit[legs] != held.IDLE
+        self._held.fall[legs] = np.minimum(self._held.fall[legs], onset)
+        events = self._end(legs[is_held])
+        self._held.press(legs, digit[verdict.row], onset, fall, verdict.peak, verdict.detuning_hz)
+        return events + [self._event(int(leg), None) for leg in legs]
+
+    def _end(self, legs: Index) -> list[Event]:
+        """Tell and forget keys that are no longer down."""
+        lengths = np.maximum(self._held.fall[legs] - self._held.onset[legs], 0.0) / RATE_HZ
+        events = [self._event(leg, length) for leg, length in zip(legs.tolist(), lengths.tolist(), strict=True)]
+        self._held.forget(legs)
         return events
 
-    def _follow(self, legs: NDArray[np.intp]) -> list[Event]:
-        if not legs.size:
-            return []
-        sound = self._tape.last(FRAME + edges.WINDOW)[legs]
-        digit = self._digit[legs]
-        envelope = edges.envelopes(sound, digit)
-        advance = np.angle((envelope[1:] * envelope[:-1].conj()).sum(axis=0))
-        nominal = np.array(LOW_HZ + HIGH_HZ)[np.stack((digit // 4, 4 + digit % 4), axis=1)]
-        step = edges.HOP / RATE_HZ
-        turn = (advance / (2 * np.pi) - (nominal + self._detuning_hz[legs]) * step)
-        drift = np.abs(turn - np.rint(turn)) / step
-        strength = (np.abs(envelope) / self._peak[legs]).min(axis=2)
-        present = (strength >= edges.HALF) & (drift < MOST_DRIFT_HZ).all(axis=1)
-        rows = np.arange(len(legs))
-        first = 1 + present[1:].argmax(axis=0)
-        last = len(strength) - 1 - present[1:][::-1].argmax(axis=0)
-        heard = present[1:].any(axis=0)
-        start = self._now - (FRAME + edges.WINDOW) + edges.MIDDLE
-
-        def crossing(a, b):
-            d = strength[b, rows] - strength[a, rows]
-            d = np.where(np.abs(d) < 1e-9, 1e-9, d)
-            return start + edges.HOP * (a + np.clip((edges.HALF - strength[a, rows]) / d, 0, 1))
-
-        rise = np.where(present[first - 1, rows], start + edges.HOP * first, crossing(first - 1, first))
-        fall = self._fall[legs]
-        # unknown fall: the tone ended exactly between the frames
-        prev = np.isinf(fall)
-        gone0 = prev & ~present[1]
-        fall = np.where(gone0, crossing(np.zeros_like(first), np.ones_like(first)), fall)
-        fall = np.where(prev & ~gone0, np.inf, fall)
-        until = np.where(heard, rise, start + edges.HOP * (len(strength) - 1))
-        ended = until - fall >= SHORTEST_PAUSE
-        after = np.minimum(last + 1, len(strength) - 1)
-        newfall = np.where(last == len(strength) - 1, np.inf, crossing(last, after))
-        self._fall[legs] = np.where(heard, newfall, fall)
-        out = []
-        for i in np.flatnonzero(ended):
-            out.append(self._end(int(legs[i]), float(fall[i])))
-        return out
-
-    def _end(self, leg: int, when: float) -> Event:
-        digit = DIGITS[self._digit[leg]]
-        self._digit[leg] = IDLE
-        return Event(leg, digit, self._seconds(self._onset[leg]), max(0.0, (when - self._onset[leg]) / RATE_HZ))
-
-    def _seconds(self, s):
-        return float((s - self._tape.delay) / RATE_HZ)
-
-    def _hear(self, legs: NDArray[np.intp]) -> list[Event]:
-        if not legs.size:
-            return []
-        sound = self._tape.last(GATE_SPAN)
-        s = self._gate.look(sound if len(legs) == self._legs else sound[legs])
-        pick = s.is_open & (s.digit != self._digit[legs])
-        if not pick.any():
-            return []
-        legs, digit, newest = legs[pick], s.digit[pick], s.newest[pick]
-        sound = self._tape.last(LENGTH)[legs]
-        onset, _ = edges.onsets(sound, digit, newest)
-        begun = onset.mean(axis=1)
-        age = LENGTH - begun
-        ripe = age >= proof.SPAN + GUARD
-        ripe &= np.abs(onset[:, 0] - onset[:, 1]) < MOST_SKEW
-        if not ripe.any():
-            return []
-        legs, digit, sound, begun, age, skew = legs[ripe], digit[ripe], sound[ripe], begun[ripe], age[ripe], (onset[:, 0] - onset[:, 1])[ripe]
-        first = np.where(age < proof.SPAN + GUARD + FRAME, np.rint(begun) + GUARD, LENGTH - proof.SPAN).astype(np.intp)
-        spans = np.take_along_axis(sound, first[:, None] + np.arange(proof.SPAN), axis=1)
-        ev = proof.measure(spans, digit)
-        ok = ev.holds()
-        if DEBUG is not None:
-            for i in range(len(legs)):
-                DEBUG.append((self._now, int(legs[i]), DIGITS[digit[i]], ok[i], float(age[i]), float(skew[i]), *map(float, ev.detuning[i]), *map(float, ev.peak[i]), float(ev.share[i]), float(ev.evenness[i]), float(ev.bend[i])))
-        out = []
-        for i in np.flatnonzero(ok):
-            leg = int(legs[i])
-            at = self._now - LENGTH + float(begun[i])
-            if self._digit[leg] != IDLE:
-                out.append(self._end(leg, min(self._fall[leg], at)))
-            self._digit[leg] = digit[i]
-            self._onset[leg] = at
-            self._fall[leg] = np.inf
-            self._peak[leg] = ev.peak[i]
-            nominal = np.array(LOW_HZ + HIGH_HZ)[[digit[i] // 4, 4 + digit[i] % 4]]
-            self._detuning_hz[leg] = ev.detuning[i] * nominal
-            out.append(Event(leg, DIGITS[digit[i]], self._seconds(at), None))
-        return out
+    def _event(self, leg: int, duration_s: float | None) -> Event:
+        """What happens to the key that is down on a leg."""
+        onset_s = float(self._held.onset[leg] - self._tape.delay) / RATE_HZ
+        return Event(leg, DIGITS[self._held.digit[leg]], onset_s, duration_s)
 
 
-def detect(samples: ArrayLike, rate_hz: int = 8000) -> list[Event]:
-    sound = np.asarray(samples)
-    det = Detector(1, rate_hz)
-    frame = rate_hz // 50
-    n = -(-len(sound) // frame) + 5
-    padded = np.zeros(n * frame, np.int16)
-    padded[: len(sound)] = sound
-    out = []
-    for k in range(n):
-        out += [e for e in det.step(padded[None, k * frame : (k + 1) * frame]) if e.duration_s is not None]
-    return out
+def detect(samples: ArrayLike, rate_hz: int = RATE_HZ) -> list[Event]:
+    """The digits of one recording, each with its duration.
+
+    samples  (samples,) int16
+    returns  one event for each digit, `leg` 0, in order of time
+    raises   TypeError for another dtype, ValueError for more than one axis or a rate that is no multiple of 8000
+    """
+    recording = np.asarray(samples)
+    if recording.ndim != 1:
+        raise ValueError(f"a recording has one axis, not {recording.ndim}")
+    if recording.size and recording.dtype != np.int16:
+        raise TypeError(f"samples must be int16, not {recording.dtype}")
+    detector = Detector(1, rate_hz)
+    frame = rate_hz // FRAME_RATE_HZ
+    padded = np.zeros((-(-recording.size // frame) + FLUSH_FRAMES, frame), np.int16)
+    padded.reshape(-1)[: recording.size] = recording
+    events = [event for row in padded for event in detector.step(row[None])]
+    return [event for event in events if event.duration_s is not None]

@@ -33,12 +33,12 @@ class Suspects(NamedTuple):
 
     is_open  (legs,) bool
     digit    (legs,) intp, index into `DIGITS`
-    newest   (legs,) bool, whether it was heard in the newest block and not in the one 10 ms before
+    is_newest (legs,) bool, whether it was heard in the newest block and not in the one 10 ms before
     """
 
     is_open: NDArray[np.bool_]
     digit: NDArray[np.intp]
-    newest: NDArray[np.bool_]
+    is_newest: NDArray[np.bool_]
 
 
 class Gate:

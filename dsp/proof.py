@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Proof: whether 30 ms of sound are a DTMF digit by the letter of ITU-T Q.24.
+"""Proof: whether 32 ms of sound are a DTMF digit by the letter of ITU-T Q.24.
 
-Speech can look like a digit for a moment to any filter bank. It cannot hold two frequencies to a few hertz, with
-nothing beside them, at even amplitude, for 30 ms. All of that is measured here, exactly, on the few legs whose turn it
-is. Imports only numpy. Any thread; keeps no state.
+Speech can look like a digit for a moment to any filter bank. It cannot hold two frequencies to a few hertz, evenly, for
+32 ms, and add nothing else to what was on the line before. All of that is measured here, exactly, on the few legs whose
+turn it is. Imports only numpy. Any thread; keeps no state.
 """
 
 from typing import NamedTuple
@@ -11,79 +11,117 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.goertzel import hann, sliding_phasors, tone_basis
+from dsp.edges import BASIS, TONES_HZ, WINDOW, tones_of
+from dsp.goertzel import hann, sliding_phasors
 from dsp.tape import RATE_HZ
-from dsp.tones import HIGH_HZ, LOW_HZ, amplitude
+from dsp.tones import amplitude
 
-SPAN = 240  # samples, 30 ms: more than the 23 ms Q.24 refuses, less than the 40 ms it accepts
+SPAN = 256  # samples, 32 ms: more than the 23 ms Q.24 refuses, less than the 40 ms it accepts
+BEFORE = 160  # samples, 20 ms: what the line sounds like without the key
 TAPER = 40  # samples, 5 ms: keeps dial tone out of the band above it
-WINDOW = 80  # samples, 10 ms
-HOP = 40  # samples, 5 ms
+HOP = 44  # samples, 5.5 ms: five windows in the span
 WINDOWS = (SPAN - WINDOW) // HOP + 1
-BAND_HZ = (530.0, 3800.0)  # where nothing but the digit may be: above dial tone, below the edge of the channel
-MOST_DETUNING = 0.025  # of the frequency; half way between the 1.5 % to be accepted and the 3.5 % to be refused
-MOST_TWIST_DB = 6.5  # high over low; Q.24 asks for 4
-LEAST_TWIST_DB = -10.5  # high over low; Q.24 asks for -8
-LOWEST_DBM0 = -37.0  # of one tone; Q.24 asks for -25, 8 dB of twist below
-LEAST_SHARE = 0.80  # of the power in the band: 0.94 at 12 dB SNR, less what an echo and clipping at 0 dBm0 take
-LEAST_EVENNESS = 0.5  # weakest against mean amplitude of the 10 ms windows: an echo of -10 dB leaves 0.7
-MOST_BEND = 0.5  # radians rms off a straight line of phase
+COARSE = 16  # samples; a slow rotation over the span is the outer product of a coarse and a fine one
+BAND_HZ = (530.0, 3800.0)  # where a clear line has nothing but the digit: above dial tone, below the channel's edge
+
+MOST_DETUNING = 0.0205  # of the frequency: 1.5 % + 2 Hz (Q.24 table 1), and 2 Hz for noise; 3.5 % is to be refused
+MOST_TWIST_DB = 5.5  # high over low: 4 dB (Q.24), and 1.5 for noise
+LEAST_TWIST_DB = -10.2  # high over low: -8 dB (Q.24), 1.5 for noise, 0.7 that clipping takes from the weaker tone
+LEAST_PEAK = amplitude(-36.0)  # of one tone: -25 dBm0 (Q.24), 8 dB of twist below it, and 3 for noise
+LEAST_SHARE = 0.88  # of the band in the two tones: 0.94 at 12 dB SNR, 0.93 under dial tone of +6 dB
+LEAST_EVENNESS = 0.6  # weakest against mean amplitude of the windows: an echo of -10 dB leaves 0.77, noise 0.68
+MOST_BEND = 0.25  # radians rms off a straight line of phase: 0.15 at 12 dB SNR and 8 dB twist
+MOST_REST = 0.08  # beside the tones against them, if it was not there before: noise at 11 dB
+MOST_HUM = 0.10  # below the band against the tones, if it was not there before: -10 dB
+STEADY = 2.0  # what was there before may have grown by 3 dB: noise and beats, in 20 ms
+CLEAR_REST = 0.04  # beside the tones against them, where no onset tells key from voice: noise at 14 dB
+CLEAR_HUM = 0.05  # below the band against the tones, where no onset tells key from voice: -13 dB
 
 Real = NDArray[np.float32]
 Complex = NDArray[np.complex64]
-
-TONES_HZ = np.array(LOW_HZ + HIGH_HZ)
-BASIS = tone_basis(LOW_HZ + HIGH_HZ, WINDOW, RATE_HZ, hann(WINDOW))
+Index = NDArray[np.intp]
+Truth = NDArray[np.bool_]
 
 
 def _flat_top() -> NDArray[np.float64]:
     """Window of the whole span: flat, with cosine tapers."""
     window = np.ones(SPAN)
-    window[:TAPER] = 0.5 - 0.5 * np.cos(np.pi * (np.arange(TAPER) + 0.5) / TAPER)
+    window[:TAPER] = hann(2 * TAPER)[:TAPER]
     window[-TAPER:] = window[TAPER - 1 :: -1]
     return window
 
 
-TOP = _flat_top()
+def _probes(window: NDArray[np.float64]) -> Complex:
+    """(8, SPAN): each tone, weighted so that a sine of amplitude 1.0 gives 1.0 in a signal not yet windowed."""
+    square = window * window
+    turns = np.exp(-2j * np.pi * np.outer(TONES_HZ, TIME_S))
+    return np.asarray(turns * square * (2.0 / square.sum()), np.complex64)
+
+
 TIME_S = (np.arange(SPAN) - (SPAN - 1) / 2) / RATE_HZ
-PROBES = (np.exp(-2j * np.pi * np.outer(TONES_HZ, TIME_S)) * TOP * TOP * (2.0 / (TOP * TOP).sum())).astype(np.complex64)
-BINS = slice(int(np.ceil(BAND_HZ[0] * SPAN / RATE_HZ)), int(BAND_HZ[1] * SPAN / RATE_HZ) + 1)
-COARSE = 16  # samples; a slow rotation over the span is the outer product of a coarse and a fine one
+TOP = _flat_top()
+PROBES = _probes(TOP)
 
 
 class Evidence(NamedTuple):
-    """What was measured; pairs are low tone, high tone.
+    """What was measured; pairs are low tone, high tone. Powers are fractions of the power of both tones.
 
-    detuning   (legs, 2) fraction of the nominal frequency
-    peak       (legs, 2) amplitude, full scale 1.0
-    share      (legs,) of the power in the band that the two tones have
-    evenness   (legs,) weakest against mean amplitude, the worse tone
-    bend       (legs,) radians rms, the worse tone
+    detuning_hz (legs, 2) off the nominal frequency
+    detuning    (legs, 2) fraction of the nominal frequency
+    peak        (legs, 2) amplitude, full scale 1.0
+    evenness    (legs,) weakest against mean amplitude, the worse tone
+    bend        (legs,) radians rms, the worse tone
+    rest        (legs,) in the band beside the tones
+    hum         (legs,) below the band
+    rest_before (legs,) in the band before the onset
+    hum_before  (legs,) below the band before the onset
     """
 
+    detuning_hz: Real
     detuning: Real
     peak: Real
-    share: Real
     evenness: Real
     bend: Real
+    rest: Real
+    hum: Real
+    rest_before: Real
+    hum_before: Real
 
-    @property
-    def twist_db(self) -> Real:
-        """(legs,) level of the high tone over the low."""
-        return np.asarray(20.0 * np.log10((self.peak[:, 1] + 1e-9) / (self.peak[:, 0] + 1e-9)))
-
-    def holds(self) -> NDArray[np.bool_]:
-        """Whether it is a digit, (legs,) bool."""
-        twist = self.twist_db
+    def is_pair(self) -> Truth:
+        """Whether it is two steady tones of a digit and little else, (legs,) bool."""
+        twist_db = 20.0 * np.log10(np.maximum(self.peak[:, 1], 1e-9) / np.maximum(self.peak[:, 0], 1e-9))
         return np.asarray(
             (np.abs(self.detuning).max(axis=1) < MOST_DETUNING)
-            & (twist < MOST_TWIST_DB)
-            & (twist > LEAST_TWIST_DB)
-            & (self.peak.min(axis=1) > amplitude(LOWEST_DBM0))
-            & (self.share > LEAST_SHARE)
+            & (np.abs(twist_db - (MOST_TWIST_DB + LEAST_TWIST_DB) / 2) < (MOST_TWIST_DB - LEAST_TWIST_DB) / 2)
+            & (self.peak.min(axis=1) > LEAST_PEAK)
+            & (self.rest < 1.0 / LEAST_SHARE - 1.0)
             & (self.evenness > LEAST_EVENNESS)
             & (self.bend < MOST_BEND)
         )
+
+    def is_added(self) -> Truth:
+        """Whether the onset added the tones to the line and nothing else, as a key does and a voice does not."""
+        return np.asarray(
+            (self.rest < np.maximum(MOST_REST, STEADY * self.rest_before))
+            & (self.hum < np.maximum(MOST_HUM, STEADY * self.hum_before))
+        )
+
+    def is_clear(self) -> Truth:
+        """Whether there is so little beside the tones that it needs no onset, (legs,) bool."""
+        return np.asarray((self.rest < CLEAR_REST) & (self.hum < CLEAR_HUM))
+
+
+def powers(sound: Real, window: NDArray[np.float64]) -> tuple[Real, Real]:
+    """Mean-square power in the band, and below it without 0 Hz, each (legs,).
+
+    sound    (legs, samples) float32, full scale 1.0, at 8 kHz
+    window   (samples,)
+    """
+    samples = window.size
+    spectrum = np.fft.rfft(sound * window.astype(np.float32))
+    power = (spectrum.real**2 + spectrum.imag**2) * (2.0 / samples / (window * window).sum())
+    low, high = (round(edge * samples / RATE_HZ) for edge in BAND_HZ)
+    return power[:, low : high + 1].sum(axis=1), power[:, 1 : low - 1].sum(axis=1)
 
 
 def _rotations(detuning_hz: Real) -> Complex:
@@ -98,29 +136,46 @@ def _rotations(detuning_hz: Real) -> Complex:
     return (coarse[..., :, None] * fine[..., None, :]).reshape(*detuning_hz.shape, SPAN)
 
 
-def measure(sound: Real, digit: NDArray[np.intp]) -> Evidence:
-    """Measure one span of each leg against the digit it is suspected to be.
+def _phase_line(sound: Real, tone: Index) -> tuple[Real, Real, Real]:
+    """Frequency of each tone from the slope of its phase over the windows, and how straight and even it is.
 
-    sound    (legs, 240) float32, full scale 1.0, at 8 kHz
-    digit    (legs,) index into `DIGITS`
+    returns  detuning_hz (legs, 2), bend (legs,), evenness (legs,)
     """
-    legs = np.arange(len(digit))
-    tone = np.stack((digit // 4, 4 + digit % 4), axis=1)
-    nominal = TONES_HZ[tone]
-    pieces = sliding_phasors(sound, BASIS, HOP)[:, legs[:, None], tone]
-    step = HOP / RATE_HZ
-    order = (np.arange(WINDOWS) - (WINDOWS - 1) / 2)[:, None, None]
-    pieces = pieces * np.exp((-2j * np.pi * step) * order * nominal)
+    step_s = HOP / RATE_HZ
+    order = (np.arange(WINDOWS) - (WINDOWS - 1) / 2).astype(np.float32)[:, None, None]
+    pieces = sliding_phasors(sound, BASIS, HOP)[:, np.arange(len(tone))[:, None], tone]
+    pieces = pieces * np.exp((-2j * np.pi * step_s) * order * TONES_HZ[tone]).astype(np.complex64)
     advance = np.angle((pieces[1:] * pieces[:-1].conj()).sum(axis=0))
     pieces = pieces * np.exp(-1j * order * advance)
     phase = np.angle(pieces * pieces.sum(axis=0).conj())
     slope = (order * phase).sum(axis=0) / (order * order).sum()
     bend = np.sqrt(((phase - order * slope) ** 2).mean(axis=0)).max(axis=1)
-    detuning_hz = (advance + slope) / (2.0 * np.pi * step)
     strength = np.abs(pieces)
-    evenness = (strength.min(axis=0) / (strength.mean(axis=0) + 1e-9)).min(axis=1)
+    evenness = (strength.min(axis=0) / np.maximum(strength.mean(axis=0), 1e-9)).min(axis=1)
+    return (advance + slope) / np.float32(2.0 * np.pi * step_s), bend, evenness
+
+
+def measure(sound: Real, before: Real, digit: Index) -> Evidence:
+    """Measure one span of each leg against the digit it is suspected to be.
+
+    sound    (legs, SPAN) float32, full scale 1.0, at 8 kHz
+    before   (legs, BEFORE) float32, what came before the onset
+    digit    (legs,) index into `DIGITS`
+    """
+    tone = tones_of(digit)
+    detuning_hz, bend, evenness = _phase_line(sound, tone)
     peak = np.abs(np.einsum("lts,ls->lt", PROBES[tone] * _rotations(detuning_hz), sound))
-    spectrum = np.fft.rfft(sound * TOP.astype(np.float32))[:, BINS]
-    power = (spectrum.real**2 + spectrum.imag**2).sum(axis=1) * (2.0 / SPAN / (TOP * TOP).sum())
-    share = 0.5 * (peak**2).sum(axis=1) / (power + 1e-12)
-    return Evidence(detuning_hz / nominal, peak, share, evenness, bend)
+    pair = np.maximum(0.5 * (peak * peak).sum(axis=1), 1e-12)
+    band, hum = powers(sound, TOP)
+    band_before, hum_before = powers(before, hann(BEFORE))
+    return Evidence(
+        detuning_hz=detuning_hz,
+        detuning=np.asarray(detuning_hz / TONES_HZ[tone], np.float32),
+        peak=peak,
+        evenness=evenness,
+        bend=bend,
+        rest=(band - pair) / pair,
+        hum=hum / pair,
+        rest_before=band_before / pair,
+        hum_before=hum_before / pair,
+    )
