@@ -142,7 +142,10 @@ class App:
             part = getattr(self, name, None)
             if part is not None:
                 part.stop()
-        self._loop.run_until_complete(asyncio.sleep(0))
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         self._endpoint.stop()
         self._loop.close()
         log.info("stopped")

@@ -19,7 +19,9 @@ _LOUD = {"call.failed": logging.ERROR, "recording.failed": logging.ERROR, "call.
 def configure(settings: Log) -> None:
     """Set up logging for the process."""
     renderer: Any = (structlog.processors.JSONRenderer() if settings.format == "json"
-                     else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+                     else structlog.dev.ConsoleRenderer(
+                         colors=sys.stderr.isatty(),
+                         exception_formatter=structlog.dev.plain_traceback))  # no locals: they hold digits and keys
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     shared: list[Any] = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, stamp,
                          structlog.stdlib.ExtraAdder()]

@@ -1,24 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an operator may set: the YAML contract, validated whole before anything starts.
 
-Every model is frozen and refuses unknown keys. `load()` is the only place that reads the file and the environment
-(`B2BUA__SIP__PUBLIC_HOST=...` wins over the file). Errors come as `ConfigError` with one line per problem, each naming
-file, key and value.
+`load()` is the only place that reads the file and the environment (`B2BUA__SIP__PUBLIC_HOST=...` wins over the file).
+Errors come as `ConfigError` with one line per problem, each naming file, key and value.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-CODECS = ("PCMU", "PCMA", "G722", "opus", "G729")
-ACCOUNT_ID = re.compile(r"^[0-9a-f]{32}$")
+from config.sections import Api, Digits, Log, Media, Peer, Recordings, Route, Sip
+
+__all__ = ["Api", "ConfigError", "Digits", "Log", "Media", "Peer", "Recordings", "Route", "Settings", "Sip", "load"]
 
 
 class ConfigError(Exception):
@@ -27,217 +26,6 @@ class ConfigError(Exception):
     def __init__(self, lines: list[str]) -> None:
         super().__init__("\n".join(lines))
         self.lines = lines
-
-
-def _host_port(value: str, default_port: int | None = None) -> tuple[str, int]:
-    """Split `host:port`, `[v6]:port` or, with a default, a bare host."""
-    match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([^\[\]:]+))(?::(\d{1,5}))?", value)
-    if not match:
-        raise ValueError(f"{value!r} is not host:port")
-    host, port = match[1] or match[2], match[3]
-    if port is None and default_port is None:
-        raise ValueError(f"{value!r} has no port")
-    number = int(port) if port is not None else int(default_port or 0)
-    if not 0 < number < 65536:
-        raise ValueError(f"{value!r}: port {number} is not between 1 and 65535")
-    return host, number
-
-
-def _checked_host_port(value: str) -> str:
-    _host_port(value)
-    return value
-
-
-HostPort = Annotated[str, AfterValidator(_checked_host_port)]
-
-
-class Model(BaseModel):
-    """Frozen, and a misspelt key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Listen(Model):
-    """One SIP listener, from `udp:host:port`."""
-
-    transport: Literal["udp", "tcp", "tls"]
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, value: str) -> Listen:
-        """Read `udp:127.0.0.1:5060`; raises ValueError naming the value."""
-        transport, _, rest = value.partition(":")
-        if transport not in ("udp", "tcp", "tls"):
-            raise ValueError(f"{value!r} must begin with udp:, tcp: or tls:")
-        host, port = _host_port(rest)
-        return cls.model_validate({"transport": transport, "host": host, "port": port})
-
-
-class Sip(Model):
-    """SIP listeners, timers and limits."""
-
-    listen: tuple[str, ...] = ("udp:127.0.0.1:5060",)
-    public_host: str | None = None  # host[:port] for Via and Contact; default: the listen address
-    user_agent: str = "metaflow-b2bua"
-    ring_timeout_s: float = Field(default=60.0, gt=0)  # no final answer from the other side within this: 408
-    silent_timeout_s: float = Field(default=32.0, gt=0)  # not even a 100 from the other side within this: 408
-    drain_s: float = Field(default=30.0, ge=0)  # how long live calls may go on after SIGTERM
-    max_calls: int = Field(default=1000, gt=0, le=2000)  # two legs each; more get 503
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
-    tls_ca: Path | None = None
-
-    @field_validator("listen")
-    @classmethod
-    def _listeners(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not value:
-            raise ValueError("needs at least one listener")
-        for item in value:
-            Listen.parse(item)
-        return value
-
-    @field_validator("public_host")
-    @classmethod
-    def _public(cls, value: str | None) -> str | None:
-        if value is not None:
-            _host_port(value, 5060)
-        return value
-
-    @model_validator(mode="after")
-    def _tls_needs_a_certificate(self) -> Sip:
-        if any(item.startswith("tls:") for item in self.listen) and not (self.tls_certificate and self.tls_key):
-            raise ValueError("a tls: listener needs tls_certificate and tls_key")
-        return self
-
-    @property
-    def listeners(self) -> list[Listen]:
-        """The listeners, parsed."""
-        return [Listen.parse(item) for item in self.listen]
-
-
-class Media(Model):
-    """RTP addresses, ports, codecs, and the sample bank."""
-
-    host: str = "127.0.0.1"  # bound for RTP and written into SDP
-    public_host: str | None = None
-    ports: str = "20000-29999"
-    codecs: tuple[str, ...] = CODECS
-    mix_rate_hz: Literal[8000, 16000] = 16000  # clock of the conference bridge
-    bank_slots: int = Field(default=1024, gt=0, le=8192)  # legs that may be tapped (recorded, listened to) at once
-    bank_s: float = Field(default=4.0, ge=1.0, le=30.0)  # how far a reader may fall behind before it loses audio
-    timeout_s: float = Field(default=60.0, ge=0)  # a leg that sends no RTP this long ends the call; 0: never
-
-    @field_validator("ports")
-    @classmethod
-    def _range(cls, value: str) -> str:
-        match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", value)
-        if not match or not 1024 <= int(match[1]) < int(match[2]) <= 65535:
-            raise ValueError(f"{value!r} is not a port range such as 20000-29999 (1024 to 65535)")
-        return value
-
-    @field_validator("codecs")
-    @classmethod
-    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        wrong = [codec for codec in value if codec not in CODECS]
-        if wrong or not value:
-            raise ValueError(f"{wrong or 'an empty list'}: choose from {', '.join(CODECS)}")
-        return value
-
-    @property
-    def port_range(self) -> tuple[int, int]:
-        """First and last RTP port."""
-        low, _, high = self.ports.partition("-")
-        return int(low), int(high)
-
-
-class Peer(Model):
-    """A SIP neighbour: whom we take calls from and send them to."""
-
-    uri: str
-    match: tuple[str, ...] = ()  # addresses or networks that its requests come from
-    account: str | None = None  # its legs belong to this account
-    anonymous: Literal["none", "account"] = "none"  # a leg that is no device or user: no codes, or the account's
-    trust_headers: bool = False  # X-Account-ID, X-User-ID, X-Device-ID name the endpoint
-    trust_identity: bool = True  # P-Asserted-Identity is believed and passed on
-    refer: Literal["auto", "always", "never"] = "auto"
-    refer_timeout_s: float = Field(default=20.0, gt=0)  # no final NOTIFY within this: the next way is tried
-    dtmf: Literal["auto", "rfc4733", "info", "inband"] = "auto"
-    inband: Literal["auto", "always", "never"] = "auto"
-
-    @field_validator("uri")
-    @classmethod
-    def _sip_uri(cls, value: str) -> str:
-        if not re.fullmatch(r"sips?:(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?(?:;[^\s<>]*)?", value):
-            raise ValueError(f"{value!r} is not sip:host[:port][;transport=tcp]")
-        return value
-
-    @field_validator("match")
-    @classmethod
-    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for item in value:
-            ipaddress.ip_network(item, strict=False)
-        return value
-
-    @field_validator("account")
-    @classmethod
-    def _account(cls, value: str | None) -> str | None:
-        if value is not None and not ACCOUNT_ID.match(value):
-            raise ValueError(f"{value!r} is not an account id (32 lower-case hex digits)")
-        return value
-
-
-class Route(Model):
-    """First match wins; the user part of the Request-URI is kept."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-    from_: str = Field(alias="from")
-    to: str
-    numbers: str | None = None  # a regular expression that the whole called number must match
-
-    @field_validator("numbers")
-    @classmethod
-    def _compiles(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                re.compile(value)
-            except re.error as error:
-                raise ValueError(f"{value!r} is not a regular expression: {error}") from None
-        return value
-
-
-class Api(Model):
-    """REST, health and metrics."""
-
-    listen: HostPort = "127.0.0.1:8000"
-    token_ttl_s: int = Field(default=3600, gt=0)
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port."""
-        return _host_port(self.listen)
-
-
-class Recordings(Model):
-    """Where recordings lie."""
-
-    directory: Path = Path("var/recordings")
-
-
-class Digits(Model):
-    """How presses are understood, whatever carries them."""
-
-    fuse_ms: int = Field(default=150, ge=0)  # one press heard by two transports within this counts once
-
-
-class Log(Model):
-    """What is logged, and how."""
-
-    format: Literal["console", "json"] = "console"
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    digits: bool = False  # may digits and codes stand in logs and events
-    sip_level: int = Field(default=1, ge=0, le=5)  # PJSIP's own messages on stderr
 
 
 class Settings(BaseSettings):

@@ -189,7 +189,7 @@ class Call:
         self._close_if_empty()
 
     def task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Run a coroutine that belongs to this call: it is cancelled when the call ends; a bug in it ends only itself."""
+        """Run a coroutine that belongs to this call: cancelled when the call ends; a bug in it ends only itself."""
         task = asyncio.get_running_loop().create_task(work, name=f"{name} of call {self.id}")
         self._tasks.add(task)
         task.add_done_callback(self._task_done)

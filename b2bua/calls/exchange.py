@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The exchange takes calls from legs that arrive, finds their other side, and knows every call that lives.
 
-All of it on the SIP thread. Events of legs go through one queue: an event that one of our own actions raises waits until
-the outermost one has been dealt with, so no call ever sees two of its events interleaved. A bug in one call's event is
-logged, counted, and ends that call at most.
+All of it on the SIP thread. Events of legs go through one queue: an event that one of our own actions raises waits
+until the outermost one has been dealt with, so no call ever sees two of its events interleaved. A bug in one call's
+event is logged, counted, and ends that call at most.
 """
 
 from __future__ import annotations

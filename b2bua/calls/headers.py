@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SIP header fields as text: reading one message's, and choosing which go across the B2BUA. Pure; any thread.
 
-PJSIP has already checked the syntax; this file only splits lines (RFC 3261 §7.3) and knows the policy of RFC 7092 for us:
-identity and call information pass, everything that belongs to one dialog stays.
+PJSIP has already checked the syntax; this file only splits lines (RFC 3261 §7.3) and knows what crosses a B2BUA
+(RFC 7092): identity and call information pass, everything that belongs to one dialog stays.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one door by which digits enter: reports of several transports become presses, each counted once. Pure but for timers.
+"""The one door by which digits enter: reports of several transports become presses, each counted once. SIP thread.
 
 A trunk may send the same press as RFC 4733 events and as INFO, or leave the tone in the audio as well. Reports of the
 same digit from different transports within `fuse_ms` are one press with several sources. A press whose end is never

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A leg: one SIP dialog and its media. What everyone above SIP may ask of it, and what it tells.
 
-`b2bua.sip` implements it on pjsua2, the tests by a fake that behaves. All of it runs on the SIP thread. A leg reports by
-`emit`, which hands the event to whoever waits for it and then to the leg's owner.
+`b2bua.sip` implements it on pjsua2, the tests by a fake that behaves. All of it runs on the SIP thread. A leg reports
+by `emit`, which hands the event to whoever waits for it and then to the leg's owner.
 """
 
 from __future__ import annotations

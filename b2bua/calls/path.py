@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How two legs hear each other. SIP thread; the sound itself never passes Python.
 
-A path remembers which conference ports it has connected, so that it can follow a leg whose port changes (re-INVITE), and
-so that it never touches the port of a leg that has gone (pjproject #4719: that may cut others).
+A path remembers which conference ports it has connected, so that it can follow a leg whose port changes (re-INVITE),
+and so that it never touches the port of a leg that has gone (pjproject #4719: that may cut others).
 """
 
 from __future__ import annotations

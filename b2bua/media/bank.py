@@ -33,8 +33,10 @@ class BankView:
         self.rate_hz = round(self.frame_samples / FRAME_S)
         size = self.slots * self.ring_frames * self.frame_samples
         block = (ctypes.c_int16 * size).from_address(bank.samples_address())
-        self._frames = np.frombuffer(block, np.int16).reshape(self.slots, self.ring_frames, self.frame_samples)
-        self._heads = np.frombuffer((ctypes.c_uint64 * self.slots).from_address(bank.heads_address()), np.uint64)
+        heads = (ctypes.c_uint64 * self.slots).from_address(bank.heads_address())
+        shape = (self.slots, self.ring_frames, self.frame_samples)
+        self._frames: Samples = np.frombuffer(memoryview(block), np.int16).reshape(shape)
+        self._heads: NDArray[np.uint64] = np.frombuffer(memoryview(heads), np.uint64)
 
     def tick(self) -> int:
         """The tick in progress; frames below it are complete."""

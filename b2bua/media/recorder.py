@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Recordings: started and stopped on the SIP thread, written by a thread of their own.
 
-The writer wakes every PERIOD_S, takes what the bank has gathered of each recording's two legs and appends it to its file.
-A slow or full disk therefore costs that recording, never a call. What was written stays and opens: the header is brought
-up to date every second.
+The writer wakes every PERIOD_S, takes what the bank has gathered of each recording's two legs and appends it to its
+file. A slow or full disk therefore costs that recording, never a call. What was written stays and opens: the header is
+brought up to date every second.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ from b2bua.calls.events import Event, Events
 from b2bua.calls.leg import Leg, LegState
 from b2bua.media.bank import BankView
 from b2bua.media.recorder import Row, Take, Taps, Writer
-from b2bua.metaflows.context import RecordingError, RecordingOptions
 from b2bua.metaflows.context import Recording as AnyRecording
+from b2bua.metaflows.context import RecordingError, RecordingOptions
 
 log = logging.getLogger(__name__)
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_DTMF_IS_UPDATE, _DTMF_IS_END = 1, 2  # PJMEDIA_STREAM_DTMF_IS_... of pjmedia/stream.h, which pjsua2 does not export
+
 
 def barrier(callback: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
     """Nothing raised by a callback may reach PJSIP's C: it is logged and costs this event only."""
@@ -57,8 +59,8 @@ class Dialog(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
         """Streams were made, changed or stopped."""
         leg = self._leg()
         if leg is not None:
-            media = self.getInfo().media
-            leg.media_changed(media[0].status if len(media) else pj.PJSUA_CALL_MEDIA_NONE)
+            info = self.getInfo()  # kept: what it holds dies with it
+            leg.media_changed(info.media[0].status if len(info.media) else pj.PJSUA_CALL_MEDIA_NONE)
 
     @barrier
     def onStreamDestroyed(self, prm: Any) -> None:
@@ -79,8 +81,8 @@ class Dialog(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
         """RFC 4733: begin, updates and end of one press."""
         leg = self._leg()
         if leg is not None:
-            leg.event_heard(prm.digit, prm.duration, bool(prm.flags & pj.PJMEDIA_STREAM_DTMF_IS_UPDATE),
-                            bool(prm.flags & pj.PJMEDIA_STREAM_DTMF_IS_END))
+            leg.event_heard(prm.digit, prm.timestamp, prm.duration, bool(prm.flags & _DTMF_IS_UPDATE),
+                            bool(prm.flags & _DTMF_IS_END))
 
     @barrier
     def onCallTsxState(self, prm: Any) -> None:
@@ -89,13 +91,18 @@ class Dialog(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
         if leg is None or prm.e.type != pj.PJSIP_EVENT_TSX_STATE:
             return
         tsx = prm.e.body.tsxState.tsx
-        if tsx.role == pj.PJSIP_ROLE_UAS and tsx.method == "INFO" and tsx.state == pj.PJSIP_TSX_STATE_TRYING:
-            rdata = prm.e.body.tsxState.src.rdata
+        if tsx.role == pj.PJSIP_ROLE_UAS and tsx.state == pj.PJSIP_TSX_STATE_TRYING:
+            self._request(leg, tsx, prm.e.body.tsxState.src.rdata)
+        elif tsx.role == pj.PJSIP_ROLE_UAC and tsx.method == "INVITE" and tsx.statusCode == 491:
+            leg.glare()
+
+    def _request(self, leg: SipLeg, tsx: Any, rdata: Any) -> None:
+        if tsx.method == "INFO":
             message = rdata.wholeMsg
             code, header = leg.info_came(Headers.parse(message).get("content-type"), sdp.body_of(message))
             pj.respond(tsx.pjTransaction, rdata.pjRxData, code, header)
-        elif tsx.role == pj.PJSIP_ROLE_UAC and tsx.method == "INVITE" and tsx.statusCode == 491:
-            leg.glare()
+        elif tsx.method in ("BYE", "CANCEL"):
+            leg.reason_came(Headers.parse(rdata.wholeMsg).get("reason"))
 
     @barrier
     def onCallTransferRequest(self, prm: Any) -> None:

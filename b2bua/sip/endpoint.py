@@ -22,6 +22,7 @@ from b2bua.sip.bridge import Bridge
 from b2bua.sip.dialog import Dialog, barrier
 from b2bua.sip.leg import SipLeg, _param, header
 from b2bua.sip.start import account_config, codec_priorities, endpoint_config, transports
+from b2bua.sip.watch import MediaWatch
 from config.settings import Peer, Settings
 
 log = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class SipEndpoint:
             self._endpoint.codecSetPriority(codec, priority)
         media = self._settings.media
         self.bridge = Bridge(media.bank_slots, media.bank_s, media.mix_rate_hz)
+        self._watch = loop.create_task(MediaWatch(lambda: self._legs, media.timeout_s).run(), name="media watch")
         self._account = _Account(self._incoming)
         self._account.create(account_config(self._settings), True)
 

@@ -59,6 +59,8 @@ class SipLeg(Leg):
         self._hold_retry: asyncio.TimerHandle | None = None
         self._refer_answered = True
         self._hanging_up = False
+        self._reason_header = ""
+        self._event_stamp_ms = -1
 
     def carried_by(self, dialog: Dialog) -> None:
         """This is the leg's dialog from now on."""
@@ -188,8 +190,12 @@ class SipLeg(Leg):
             self.state = LegState.UP
             self.emit(Answered())
         elif state == pj.PJSIP_INV_STATE_DISCONNECTED:
-            header = Headers.parse(message).get("reason") if message else ""
+            header = self._reason_header or Headers.parse(message).get("reason")
             self._end(EndReason.from_code(code or 500, text, header or None))
+
+    def reason_came(self, header: str) -> None:
+        """The Reason of the BYE or CANCEL that ends this leg (RFC 3326)."""
+        self._reason_header = header
 
     def _end(self, reason: EndReason) -> None:
         if self.state is LegState.ENDED:
@@ -218,10 +224,11 @@ class SipLeg(Leg):
             self._held_by_far_end = held
             self.emit(Held(held))
 
-    def event_heard(self, digit: str, duration_ms: int, update: bool, end: bool) -> None:
-        """From onDtmfEvent (RFC 4733)."""
+    def event_heard(self, digit: str, stamp_ms: int, duration_ms: int, update: bool, end: bool) -> None:
+        """From onDtmfEvent (RFC 4733). One event has one timestamp; PJSIP alone would take `11` for one long `1`."""
         key = FLASH if digit == "R" else digit
-        if not update:
+        again, self._event_stamp_ms = stamp_ms != self._event_stamp_ms, stamp_ms
+        if not update or again:
             self._keys.begin(key, Source.RFC4733, duration_ms)
         elif not end:
             self._keys.update(Source.RFC4733, duration_ms)
@@ -251,6 +258,16 @@ class SipLeg(Leg):
         stats = pj.stream_stats(self._dialog.getId()) if self._dialog is not None else None
         if stats is not None and stats.valid:
             self.stats(self, stats)
+
+    @property
+    def should_be_heard(self) -> bool:
+        """Is its far end supposed to send RTP now? Not before the answer and not on hold."""
+        return self.state is LegState.UP and self.port is not None and not (self._held_by_far_end or self._hold_wanted)
+
+    def packets_received(self) -> int:
+        """RTP packets of the stream in use."""
+        stats = pj.stream_stats(self._dialog.getId()) if self._dialog is not None else None
+        return int(stats.rx_packets) if stats is not None and stats.valid else 0
 
     def let_go(self) -> None:
         """Drop the dialog: its C++ side is destroyed here, on the SIP thread."""

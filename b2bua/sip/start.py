@@ -31,7 +31,8 @@ def endpoint_config(settings: Settings) -> Any:
     config.medConfig.sndClockRate = settings.media.mix_rate_hz
     config.medConfig.channelCount = 1
     config.medConfig.audioFramePtime = 20
-    config.medConfig.maxMediaPorts = 16384
+    config.medConfig.maxMediaPorts = 2 * settings.sip.max_calls + settings.media.bank_slots + 256  # each costs memory
+    config.medConfig.sndAutoCloseTime = -1  # the clock never stops: taps and queued port removals live on it
     config.medConfig.noVad = True
     config.medConfig.ecTailLen = 0
     config.medConfig.quality = 4

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finds legs whose far end has vanished: no RTP for `media.timeout_s` ends the call. SIP thread."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+from b2bua.calls.reason import EndReason, Result
+from b2bua.sip.leg import SipLeg
+
+log = logging.getLogger(__name__)
+
+ROUNDS = 6  # looks per time-out: a dead leg is found at most a sixth late
+GONE_HEADER = 'SIP;cause=408;text="media timeout"'
+
+
+class MediaWatch:
+    """Looks at every leg's packet counter now and then. A leg on hold, whoever holds it, may be silent."""
+
+    def __init__(self, legs: Callable[[], Iterable[SipLeg]], timeout_s: float) -> None:
+        self._legs = legs
+        self._timeout_s = timeout_s
+        self._seen: dict[SipLeg, tuple[int, float]] = {}
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        loop = asyncio.get_running_loop()
+        while self._timeout_s > 0:
+            await asyncio.sleep(self._timeout_s / ROUNDS)
+            legs = [leg for leg in self._legs() if leg.should_be_heard]
+            self._seen = {leg: self._look(leg, loop.time()) for leg in legs}
+
+    def _look(self, leg: SipLeg, now_s: float) -> tuple[int, float]:
+        packets = leg.packets_received()
+        before, since_s = self._seen.get(leg, (-1, now_s))
+        if packets != before:
+            return packets, now_s
+        if now_s - since_s >= self._timeout_s:
+            log.warning("leg %s of %s has sent no RTP for %.0f s (media.timeout_s): call ended", leg.id, leg.peer,
+                        now_s - since_s)
+            leg.hangup(EndReason(408, "no RTP", Result.FAILED, GONE_HEADER))
+        return packets, since_s
