@@ -17,6 +17,7 @@ from b2bua.api.openapi import describe
 from b2bua.api.parts import ApiParts
 from b2bua.api.schema_routes import schema_routes
 from b2bua.api.tokens import Tokens
+from b2bua.api.webhook_routes import webhook_routes
 
 
 def create_app(parts: ApiParts) -> FastAPI:
@@ -30,6 +31,7 @@ def create_app(parts: ApiParts) -> FastAPI:
     app.include_router(directory_routes(parts.store))
     app.include_router(channel_routes(parts.live))
     app.include_router(event_routes(parts, tokens))
+    app.include_router(webhook_routes(parts.store))
     app.include_router(schema_routes())
     app.add_middleware(Front, parts=parts, tokens=tokens, routes=app.router.routes)
     describe(app)

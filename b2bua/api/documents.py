@@ -15,7 +15,7 @@ from b2bua.store.rows import AccountRecord, Json, Kind, Record
 
 Errors = dict[str, dict[str, dict[str, Any]]]
 NAME_MAX = 128  # KAZOO's own limit
-OURS = ("api_key", "users", "devices", "parent", "id")  # never part of what a client may set
+OURS = ("api_key", "users", "devices", "parent", "id", "webhooks")  # never part of what a client sets or sees here
 LISTED: Mapping[str, tuple[str, ...]] = {
     "account": ("id", "name", "realm"),
     "user": ("id", "name", "first_name", "last_name", "username", "email", "numbers"),
@@ -25,7 +25,7 @@ LISTED: Mapping[str, tuple[str, ...]] = {
 
 def shown(record: Record, document_id: str) -> Json:
     """A document as it is returned: its metaflows with defaults."""
-    document = {**record.document, "id": document_id}
+    document = {key: value for key, value in record.document.items() if key not in OURS} | {"id": document_id}
     if document.get("metaflows") is not None:
         document["metaflows"] = with_defaults(document["metaflows"])
     return document

@@ -183,6 +183,8 @@ def _refused(error: Exception) -> Refused:
             return crossbar.conflict()
         case StoreError():
             return crossbar.store_down()
+        case TimeoutError():
+            return Refused(503, "datastore timeout", {"message": "the SIP side did not answer in time"})
     return Refused(500, "init failed")
 
 

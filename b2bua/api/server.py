@@ -16,6 +16,7 @@ import uvicorn
 
 from b2bua.api.app import create_app
 from b2bua.api.parts import ApiParts
+from b2bua.api.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class ApiThread:
         self._thread = threading.Thread(target=self._run, name="api", daemon=True)
         self._server: uvicorn.Server | None = None
         self._serving: asyncio.Task[None] | None = None
+        self._webhooks: Webhooks | None = None
         self._socket: socket.socket | None = None
 
     # -- from other threads -------------------------------------------------------------------------------------
@@ -123,6 +125,8 @@ class ApiThread:
         await store.open()
         if self._seed is not None and await store.is_empty():
             await store.import_seed(self._seed)
+        self._webhooks = Webhooks(store, self._parts.events, self._parts.registry, self._parts.clock)
+        self._webhooks.start()
         config = uvicorn.Config(create_app(self._parts), log_config=None, access_log=False, lifespan="off",
                                 server_header=False, ws="websockets-sansio", timeout_graceful_shutdown=CLOSE_S)
         self._server = uvicorn.Server(config)
@@ -139,4 +143,6 @@ class ApiThread:
             self._server.should_exit = True
             self._parts.events.close()
             await self._serving
+        if self._webhooks is not None:
+            await self._webhooks.stop()
         await self._parts.store.close()

@@ -23,9 +23,9 @@ PENDING_MAX = 10_000  # events on their way between the threads; more are lost f
 
 @dataclass(slots=True, eq=False)
 class Listener:
-    """Somebody who hears the events of one account. Waits with `next`; None: the stream is over."""
+    """Somebody who hears the events of one account (None: of all). Waits with `next`; None: the stream is over."""
 
-    account_id: str
+    account_id: str | None
     names: tuple[str, ...] = ("*",)
     call_id: str | None = None
     lost: int = 0
@@ -33,7 +33,7 @@ class Listener:
 
     def wants(self, event: Event) -> bool:
         """Is it this listener's business?"""
-        return (event.account_id == self.account_id and self.call_id in (None, event.call_id)
+        return (self.account_id in (None, event.account_id) and self.call_id in (None, event.call_id)
                 and any(fnmatchcase(event.name, name) for name in self.names))
 
     def offer(self, event: Event | None) -> None:
