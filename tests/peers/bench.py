@@ -130,7 +130,7 @@ class Bench:
         with RtpEnd.open(PROBE) as end:
             with self._sipp(Scenario(**{**scenario.__dict__, "rtp_port": end.port}), PROBE) as probe:
                 track = Track(PROBE_HZ).talk(seconds)
-                end.play(track, to=probe.peer_media())
+                end.play(track, to=probe.peer_sdp().media)
                 probe.finish()
             heard_hz, due = dominant_hz(end.heard(seconds / 2)), len(track.packets)
             if abs(heard_hz - PROBE_HZ) > 5:

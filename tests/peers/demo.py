@@ -36,9 +36,9 @@ STEP_S = 5.0  # how long any step may take
 HEARD_S = 0.4  # so much sound decides which frequency it is
 
 
-def what_the_device_does() -> Track:
+def what_the_device_does(event: int) -> Track:
     """Talks, *9, talks, *9, talks, *2 and the target."""
-    return (Track(DEVICE_HZ).talk(1.0).digits("*9").talk(2.0).digits("*9").talk(0.8)
+    return (Track(DEVICE_HZ, event=event).talk(1.0).digits("*9").talk(2.0).digits("*9").talk(0.8)
             .digits(f"*2{TARGET}", digit_ms=80, gap_ms=60).talk(4.0))
 
 
@@ -96,8 +96,9 @@ class Demo:
         caller = Scenario("caller-takes-refer-expect-bye", rtp_port=self._caller_rtp.port)
         self.caller = self._sipp(caller, CALLER, free_port(CALLER))
         self.caller.wait_message("ACK", timeout_s=STEP_S)
-        self._caller_rtp.play(Track(CALLER_HZ).talk(12), to=self.caller.peer_media())
-        self._device_rtp.play(what_the_device_does(), to=self.pbx.peer_media())
+        self._caller_rtp.play(Track(CALLER_HZ).talk(12), to=self.caller.peer_sdp().media)
+        offer = self.pbx.peer_sdp()
+        self._device_rtp.play(what_the_device_does(offer.event_type), to=offer.media)
         setup_s = self.sidecar.metric("b2bua_call_setup_seconds_sum")
         return f"answered after {1000 * setup_s:.0f} ms"
 

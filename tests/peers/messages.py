@@ -77,6 +77,14 @@ class SipMessage:
             raise ValueError(f"{self.start_line}: no audio in its SDP")
         return host[1], int(port[1])
 
+    @property
+    def event_type(self) -> int:
+        """The payload type on which its SDP wants telephone-event."""
+        found = re.search(r"^a=rtpmap:(\d+) telephone-event/8000", self.body, re.M)
+        if not found:
+            raise ValueError(f"{self.start_line}: no telephone-event in its SDP")
+        return int(found[1])
+
 
 def read_sipp_log(text: str, local: Address, remote: Address) -> list[SipMessage]:
     """The messages in a file of `sipp -trace_msg`; SIPp writes no addresses, so they are given."""

@@ -17,6 +17,7 @@ CLOCK_HZ = 8000
 FRAME_MS = 20
 FRAME = CLOCK_HZ * FRAME_MS // 1000  # timestamp units of one packet
 EVENTS = "0123456789*#ABCD"
+DYNAMIC = 96  # first payload type that SDP gives a meaning (RFC 3551 §6)
 VOLUME_DBM0 = 10  # of the events we send: -10 dBm0
 END = 0x80
 
@@ -116,11 +117,15 @@ def samples_of(packets: Iterable[RtpPacket]) -> Samples:
     return decode_pcmu(b"".join(p.payload for p in ordered))
 
 
-def presses_of(packets: Iterable[RtpPacket], event: int = 101) -> list[Press]:
-    """The digits of one stream: an event is known by its timestamp, its length is the longest one told."""
+def presses_of(packets: Iterable[RtpPacket], event: int | None = None) -> list[Press]:
+    """The digits of one stream: an event is known by its timestamp, its length is the longest one told.
+
+    event   its payload type; None: any dynamic one
+    """
     seen: dict[tuple[int, int], tuple[int, int]] = {}
     for packet in packets:
-        if packet.payload_type == event and len(packet.payload) >= 4:
+        fits = packet.payload_type == event if event is not None else packet.payload_type >= DYNAMIC
+        if fits and len(packet.payload) == 4:
             code, _, duration = struct.unpack("!BBH", packet.payload[:4])
             longest, count = seen.get((packet.timestamp, code), (0, 0))
             seen[packet.timestamp, code] = (max(longest, duration), count + 1)

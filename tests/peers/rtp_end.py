@@ -67,12 +67,14 @@ class RtpEnd:
                 raise TimeoutError(f"{self.host}:{self.port} heard {len(self._packets)} of {count} RTP packets")
             return self._source
 
-    def wait_presses(self, count: int, timeout_s: float = 5.0) -> list[Press]:
+    def wait_presses(self, count: int, timeout_s: float = 5.0, *, event: int | None = None) -> list[Press]:
         """Until so many digits were heard. Raises TimeoutError."""
         with self._changed:
-            if not self._changed.wait_for(lambda: len(presses_of(self._packets)) >= count, timeout_s):
-                raise TimeoutError(f"{self.host}:{self.port} heard {presses_of(self._packets)}, not {count} digits")
-            return presses_of(self._packets)
+            ready = self._changed.wait_for(lambda: len(presses_of(self._packets, event)) >= count, timeout_s)
+            presses = presses_of(self._packets, event)
+        if not ready:
+            raise TimeoutError(f"{self.host}:{self.port} heard {presses}, not {count} digits")
+        return presses
 
     def play(self, track: Track, to: tuple[str, int] | None = None) -> threading.Thread:
         """Send the track, to where the last packet came from unless told; returns the thread that does it."""
@@ -98,7 +100,7 @@ class RtpEnd:
         samples = samples_of(p for p in packets if p.ssrc == packets[-1].ssrc)
         return samples if last_s is None else samples[-round(last_s * 8000):]
 
-    def presses(self, event: int = 101) -> list[Press]:
+    def presses(self, event: int | None = None) -> list[Press]:
         """The RFC 4733 digits heard."""
         return presses_of(self.packets, event)
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.peers.messages import Address, SipMessage, read_sipp_log
+from tests.peers.messages import SipMessage, read_sipp_log
 from tests.peers.ports import free_port, is_bound
 from tests.peers.rtp import Track
 from tests.peers.rtp_pcap import write_pcap
@@ -108,13 +108,11 @@ class Sipp:
         self._until(lambda: len(seen()) >= count, timeout_s, f"saw {method} {code or ''}")
         return seen()
 
-    def peer_media(self, timeout_s: float = 5.0) -> Address:
-        """Where the other side wants our audio, as soon as its SDP has come."""
-        def offered() -> list[SipMessage]:
-            return [m for m in self.messages() if m.dst == self.local and "m=audio" in m.body]
-
-        self._until(lambda: bool(offered()), timeout_s, "was told where to send audio")
-        return offered()[-1].media
+    def peer_sdp(self, timeout_s: float = 5.0, *, call: int = 1) -> SipMessage:
+        """The message with the other side's SDP, when the call (its first, second, ...) is up."""
+        acknowledged = self.wait_message("ACK", count=call, timeout_s=timeout_s)[call - 1].get("Call-ID")
+        return [m for m in self.messages()
+                if m.dst == self.local and "m=audio" in m.body and m.get("Call-ID") == acknowledged][-1]
 
     def _until(self, ready: Callable[[], bool], timeout_s: float, what: str) -> None:
         end_s = time.monotonic() + timeout_s

@@ -109,6 +109,6 @@ class Capture:
         streams = [packets for (_, dst, _), packets in self.streams.items() if dst[0] == host]
         return samples_of(max(streams, key=len, default=[]))
 
-    def presses_to(self, host: str, event: int = 101) -> list[Press]:
+    def presses_to(self, host: str, event: int | None = None) -> list[Press]:
         """The RFC 4733 digits towards a host."""
         return presses_of(self.packets_to(host), event)

@@ -9,8 +9,9 @@ goes to the trunk. After every test no call and no bank slot may be in use, and 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ import pytest
 
 from tests.peers.messages import SipMessage
 from tests.peers.ports import free_port
+from tests.peers.rtp import Track
+from tests.peers.rtp_end import RtpEnd
 from tests.peers.sidecar import ACCOUNT_ID, Sidecar, seed_document
 from tests.peers.sipp import Scenario, Sipp
 
@@ -55,6 +58,23 @@ def config(ports: dict[str, int]) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Device:
+    """A far end whose sound is ours to make."""
+
+    sipp: Sipp
+    rtp: RtpEnd
+
+    def plays(self, hz: float, part: Callable[[Track], Track], *, call: int = 1) -> None:
+        """From the answer on it plays `part` of a track with this tone into its first (second, ...) call."""
+        sdp = self.sipp.peer_sdp(call=call)
+        self.rtp.play(part(Track(hz, event=sdp.event_type)), to=sdp.media)
+
+    def finish(self) -> list[SipMessage]:
+        """As of `Sipp`."""
+        return self.sipp.finish()
+
+
 class Stage:
     """The product and the far ends around it."""
 
@@ -76,6 +96,16 @@ class Stage:
         called = self.answering(pbx, talk_ms=talk_ms)
         calling = self.calling(caller, talk_ms=talk_ms)
         return calling.finish(), called.finish()
+
+    def device(self, name: str = "pbx-answers-expect-bye", host: str = PBX, **options: Any) -> Device:
+        """A far end that waits for our calls and has sound."""
+        rtp = self._stack.enter_context(RtpEnd.open(host))
+        return Device(self.answering(name, host, rtp_port=rtp.port, **options), rtp)
+
+    def caller(self, name: str, host: str = TRUNK, **options: Any) -> Device:
+        """A far end that calls us and has sound."""
+        rtp = self._stack.enter_context(RtpEnd.open(host))
+        return Device(self.calling(name, host, rtp_port=rtp.port, **options), rtp)
 
     def new_recordings(self, before: set[Path]) -> list[Path]:
         """The recordings that were not there before."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from tests.peers.phone import Phone
-from tests.peers.rtp import Press, Track
+from tests.peers.rtp import Press
 from tests.peers.rtp_end import RtpEnd
 from tests.sipp.conftest import PBX, TRUNK, Stage
 
@@ -33,20 +33,19 @@ def test_digits_by_bare_info_arrive(stage: Stage) -> None:
     assert [press.digit for press in presses] == ["7"]
 
 
-@pytest.mark.parametrize("event", [101, 96])
-def test_digits_by_rfc4733_keep_order_and_length(stage: Stage, event: int) -> None:
-    with RtpEnd.open(TRUNK) as caller, RtpEnd.open(PBX) as pbx:
-        called = stage.answering("pbx-answers-expect-bye", rtp_port=pbx.port)
-        calling = stage.calling("caller-answered-expect-200-then-bye", rtp_port=caller.port, talk_ms=3500,
-                                keys={"event": str(event)})
-        track = Track(500, event=event).talk(0.4).digits("12#A", digit_ms=120, gap_ms=120)
-        caller.play(track.digits("9", digit_ms=400).talk(0.5), to=calling.peer_media())
-        presses = pbx.wait_presses(5)
-        calling.finish()
-        called.finish()
+@pytest.mark.parametrize("event", ["101", "96"])
+def test_digits_by_rfc4733_keep_order_and_length(stage: Stage, event: str) -> None:
+    pbx = stage.device()
+    caller = stage.caller("caller-answered-expect-200-then-bye", talk_ms=3500, keys={"event": event})
+    caller.plays(500, lambda track: track.talk(0.4).digits("12#A", digit_ms=120, gap_ms=120)
+                 .digits("9", digit_ms=400).talk(0.5))
+    event_type = pbx.sipp.peer_sdp().event_type
+    presses = pbx.rtp.wait_presses(5, event=event_type)
+    caller.finish()
+    pbx.finish()
     assert [press.digit for press in presses] == ["1", "2", "#", "A", "9"]
-    assert len(pbx.presses()) == 5
-    assert [p.duration_ms for p in pbx.presses()] == [pytest.approx(ms, abs=40) for ms in (120, 120, 120, 120, 400)]
+    presses = pbx.rtp.presses(event_type)
+    assert [p.duration_ms for p in presses] == [pytest.approx(ms, abs=40) for ms in (120, 120, 120, 120, 400)]
 
 
 def test_digits_are_counted_by_source(stage: Stage) -> None:
