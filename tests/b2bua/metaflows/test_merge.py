@@ -68,3 +68,7 @@ def test_the_documents_are_not_changed_and_not_shared() -> None:
     result = merged(documents)
     result["numbers"]["1"]["data"]["terminators"].append("2")
     assert documents == before
+
+
+def test_an_empty_object_does_not_even_clear_a_value() -> None:
+    assert merged([{"a": 1}, {"a": {}}]) == {"a": 1}

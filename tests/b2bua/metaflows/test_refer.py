@@ -207,3 +207,34 @@ async def test_two_transfers_at_once_are_refused() -> None:
     outcome = await run_node(talk.call, talk.b, {"module": "transfer", "data": {"target": "3002"}}, stage.parts)
     assert outcome == "failed"
     assert stage.events("metaflow.ended")[0]["reason"] == "another transfer is going on"
+
+
+@in_no_time
+async def test_what_did_not_work_is_not_remembered() -> None:
+    stage, talk = await referred()
+    talk.a.refuses_refer(405)
+    await settled()
+    stage.dialer.legs[-1].hangs_up(486)
+    await settled()
+    assert stage.parts.ways.worked == {}
+
+
+@in_no_time
+async def test_nobody_is_called_for_a_transferee_that_refused_and_left() -> None:
+    stage, talk = await referred()
+    talk.a.refuses_refer(405)
+    talk.a.hangs_up()
+    await settled()
+    assert (len(stage.dialer.legs), stage.outcomes()) == (1, [("transfer", "failed")])
+
+
+@in_no_time
+async def test_no_child_runs_on_a_call_that_a_refer_has_ended() -> None:
+    tree = {"module": "transfer", "data": {"target": "3001"}, "children": {"_": {"module": "record_call"}}}
+    stage = Stage(devices={"1001": {"numbers": {"1": tree}}})
+    talk = await stage.talk()
+    talk.b.press("*1")
+    await settled()
+    talk.a.notifies(200)
+    await settled()
+    assert stage.outcomes() == [("transfer", "answered")]

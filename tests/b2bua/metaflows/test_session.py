@@ -230,3 +230,35 @@ async def test_stored_metaflows_that_cannot_be_used_cost_their_codes_only(caplog
     await settled()
     assert (talk.a.sent, set(stage.recorder.live)) == ("*9", {other.call})
     assert "cannot be used" in caplog.text
+
+
+@in_no_time
+async def test_what_one_collector_rejects_stays_hidden_while_another_waits() -> None:
+    stage = Stage(devices={"1001": {"numbers": {"5": RECORD}, "listen_on": "peer"},
+                           "1002": {"numbers": {"12": RECORD}}})
+    talk = await stage.talk(caller="1001", number="1002", peer="pbx")
+    talk.b.press("*1")
+    await asyncio.sleep(0.5)
+    assert (len(stage.events("collector.rejected")), talk.a.sent) == (1, "")
+    await asyncio.sleep(1)
+    assert talk.a.sent == "*1"
+
+
+@in_no_time
+async def test_two_devices_of_one_user_do_not_inherit_from_each_other() -> None:
+    stage = Stage(users={"u1": CODES})
+    talk = await stage.talk(caller="1001", number="1003", peer="pbx")
+    talk.call.replace(talk.a, stage.dial(talk, "trunk", "3000"))
+    talk.b.press("*9")
+    await settled()
+    assert stage.outcomes() == [("record_call", "started")]
+
+
+@in_no_time
+async def test_what_a_vanished_party_held_of_its_peer_goes_on() -> None:
+    stage = Stage(devices={"1001": {"numbers": {"12": RECORD}, "listen_on": "peer"}})
+    talk = await stage.talk()
+    talk.a.press("*1")
+    target = stage.dial(talk, "pbx", "1002")
+    talk.call.replace(talk.b, target)
+    assert target.sent == "*1"

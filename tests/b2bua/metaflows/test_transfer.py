@@ -12,7 +12,7 @@ from b2bua.calls.call import CallState
 from b2bua.calls.leg import LegState
 from b2bua.calls.reason import TRANSFERRED, EndReason
 from b2bua.metaflows.modules.transfer import Transfer, number_of
-from tests.b2bua.metaflows.stage import Stage, Talk, settled
+from tests.b2bua.metaflows.stage import ACCOUNT, Stage, Talk, settled
 from tests.fakes import FakeLeg, in_no_time
 
 BLIND = {"patterns": {r"^2(\d{4})$": {"module": "transfer"}},
@@ -239,3 +239,38 @@ async def test_a_call_that_is_not_answered_cannot_be_transferred() -> None:
     talk.b.answers()
     await settled()
     assert stage.mixer.hears(talk.a, talk.b)
+
+
+@in_no_time
+async def test_F53_a_transferor_that_hangs_up_runs_no_code_typed_half() -> None:
+    stage = Stage(devices={"1001": {**BLIND, "fire_early": False}}, trunk={"refer": "never"})
+    talk = await stage.talk()
+    talk.b.press("*23001")
+    await asyncio.sleep(1)
+    target = stage.dialer.legs[-1]
+    talk.b.press("*9")
+    talk.b.hangs_up()
+    await asyncio.sleep(1)
+    assert len(stage.events("collector.matched")) == 1
+    target.answers()
+    await settled()
+    assert stage.mixer.hears(talk.a, target)
+
+
+@in_no_time
+async def test_a_bug_while_the_target_answers_leaves_no_leg_ringing(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = stage_of()
+    talk, target = await transfer(stage)
+    monkeypatch.setattr(talk.call, "replace", lambda *legs: 1 / 0)
+    target.answers()
+    await settled()
+    assert stage.outcomes() == [("transfer", "error")]
+    assert target.hung_up is not None
+    assert stage.mixer.hears(talk.a, talk.b)
+
+
+@in_no_time
+async def test_the_target_is_sought_where_the_owner_of_the_code_lives() -> None:
+    stage = Stage(devices={"1001": BLIND}, trunk={"refer": "never", "account": ACCOUNT})
+    _, target = await transfer(stage)
+    assert target.peer == "pbx"
