@@ -58,7 +58,7 @@ class SipLeg(Leg):
         self._hold_wanted = False
         self._hold_retry: asyncio.TimerHandle | None = None
         self._refer_answered = True
-        self._hanging_up = False
+        self._hanging_up: EndReason | None = None
         self._reason_header = ""
         self._event_stamp_ms = -1
 
@@ -92,12 +92,12 @@ class SipLeg(Leg):
 
     def hangup(self, reason: EndReason) -> None:
         """Final answer, CANCEL or BYE."""
-        if self.state is LegState.ENDED or self._hanging_up:
+        if self.state is LegState.ENDED or self._hanging_up is not None:
             return
-        self._hanging_up = True
-        code, text = (603, "Decline") if reason.code < 300 else (reason.code, "")
+        self._hanging_up = reason
+        code = reason.code if reason.code >= 300 else 603  # an INVITE that waits needs a final answer
         headers = [("Reason", reason.header)] if reason.header else []
-        self._do("hang up", lambda dialog: dialog.hangup(_param(code, text, headers)))
+        self._do("hang up", lambda dialog: dialog.hangup(_param(code, "", headers)))  # a text would add a Reason
         if self._dialog is None:
             self._end(reason)
 
@@ -109,7 +109,7 @@ class SipLeg(Leg):
 
     def _reinvite(self) -> None:
         self._hold_retry = None
-        if self._hanging_up or self.state is not LegState.UP:
+        if self._hanging_up is not None or self.state is not LegState.UP:
             return
         prm = _param()
         try:
@@ -191,7 +191,7 @@ class SipLeg(Leg):
             self.emit(Answered())
         elif state == pj.PJSIP_INV_STATE_DISCONNECTED:
             header = self._reason_header or Headers.parse(message).get("reason")
-            self._end(EndReason.from_code(code or 500, text, header or None))
+            self._end(self._hanging_up or EndReason.from_code(code or 500, text, header or None))
 
     def reason_came(self, header: str) -> None:
         """The Reason of the BYE or CANCEL that ends this leg (RFC 3326)."""
