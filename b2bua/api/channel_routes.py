@@ -40,6 +40,11 @@ def channel_routes(live: LiveCalls) -> APIRouter:
         """The legs of a device."""
         return asked.answer([leg for leg in await live.channels(account_id) if leg.get("authorizing_id") == device_id])
 
+    _one_channel(router, live)
+    return router
+
+
+def _one_channel(router: APIRouter, live: LiveCalls) -> None:
     @router.get("/channels/{uuid}")
     async def channel(asked: ThisRequest, account_id: str, uuid: str) -> Response:
         """One leg, by its SIP Call-ID."""
@@ -67,8 +72,6 @@ def channel_routes(live: LiveCalls) -> APIRouter:
         node = {key: value for key, value in sent.items() if key != "action"}
         await _told(live, account_id, uuid, "metaflow", checked_metaflows(node, "metaflow").sent)
         return asked.answer("metaflow sent", status=201)
-
-    return router
 
 
 async def _leg(live: LiveCalls, account_id: str, uuid: str) -> Mapping[str, Any]:

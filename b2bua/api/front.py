@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from b2bua.api import cors
 from b2bua.api import envelope as crossbar
 from b2bua.api.counts import Counts
 from b2bua.api.envelope import Asked, Refused
@@ -32,6 +34,7 @@ log = logging.getLogger(__name__)
 
 PUBLIC = re.compile(r"/v2/(api_auth|schemas(/[^/]+)?)")
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+DEPTH_MAX = 200  # objects and arrays inside each other; far below what would exhaust the stack when they are written
 WITH_BODY = ("PUT", "POST", "PATCH")
 ID_PLACES = (3, 5)  # words of /v2/accounts/{A}/users/{U}/metaflows that are ids, whose value changes no route
 MATCHES_MAX = 512  # shapes of paths that are remembered
@@ -59,6 +62,7 @@ class Front:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                cors.allow(scope, message)
                 self._counts.answered(method, message["status"], time.perf_counter() - began_s)
             await send(message)
 
@@ -72,6 +76,9 @@ class Front:
                 await asked.refuse(refused)(scope, receive, watched)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, asked: Asked) -> None:
+        if (may := cors.preflight(scope)) is not None:
+            await may(scope, receive, send)
+            return
         path = scope["path"]
         if len(path) > 1 and path.endswith("/"):
             scope["path"] = path = path.rstrip("/")
@@ -155,7 +162,7 @@ class Front:
     def _methods(self, scope: Scope, method: str) -> Match:
         """FULL: path and verb exist; PARTIAL: the path does; NONE."""
         words = scope["path"].split("/")
-        key = (method, *("*" if index in ID_PLACES else word for index, word in enumerate(words)))
+        key = (method, *("*" if word and index in ID_PLACES else word for index, word in enumerate(words)))
         known = self._matches.get(key)
         if known is None:
             asked = {**scope, "method": method}
@@ -208,6 +215,24 @@ async def _body(headers: Headers, receive: Receive) -> bytes:
             return b"".join(chunks)
 
 
+def _is_deeper(value: Any, limit: int) -> bool:
+    """Is anything nested deeper than the limit? Without recursion, for that is what it protects from."""
+    level = [value]
+    for _ in range(limit + 1):
+        level = [inner for outer in level if isinstance(outer, (dict, list))
+                 for inner in (outer.values() if isinstance(outer, dict) else outer)]
+        if not level:
+            return False
+    return True
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is too large a number")
+    return number
+
+
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
@@ -217,9 +242,11 @@ def _envelope(body: bytes, asked: Asked) -> Refused | None:
     if not body.strip():
         return None
     try:
-        read = json.loads(body, parse_constant=_no_constant)
+        read = json.loads(body, parse_constant=_no_constant, parse_float=_finite)
         if not isinstance(read, dict):
             raise ValueError("the request envelope must be a JSON object")
+        if body.count(b"{") + body.count(b"[") > DEPTH_MAX and _is_deeper(read, DEPTH_MAX):
+            raise ValueError(f"nested deeper than {DEPTH_MAX}")
     except (ValueError, RecursionError) as error:
         return crossbar.invalid({"json": {"invalid": {"message": str(error), "target": "body"}}})
     asked.envelope = {key.lower(): value for key, value in read.items() if value is not None}

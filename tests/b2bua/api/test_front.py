@@ -169,6 +169,32 @@ async def test_verb_tunnelling(inside: Running, how: str) -> None:
     assert (await inside.http.post(ACCOUNT, params={"verb": "patch"}, json=body)).status_code == 405
 
 
+async def test_an_odd_path_does_not_spoil_the_next(inside: Running) -> None:
+    for odd in ("/v2/accounts//metaflows", f"/v2/accounts/{A}/users//metaflows", "/v2//accounts", "//v2/accounts/x",
+                f"/v2/accounts/{A}/users/%2F/metaflows"):
+        assert (await inside.http.get(f"http://api{odd}")).status_code == 404
+    assert (await inside.http.get(ACCOUNT)).status_code == 200
+    assert (await inside.http.get(f"/v2/accounts/{A}/users/u1/metaflows")).status_code == 200
+
+
+async def test_browsers_on_other_origins(api: Running) -> None:
+    headers = {"Origin": "https://ui.example", "Access-Control-Request-Method": "POST"}
+    answer = await api.http.options(ACCOUNT, headers=headers)
+    assert answer.status_code == 200
+    assert "X-Auth-Token" in answer.headers["access-control-allow-headers"]
+    answer = await api.http.get(ACCOUNT, headers={"Origin": "https://ui.example"})
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (401, "*")
+    assert "access-control-allow-origin" not in (await api.http.get(ACCOUNT)).headers
+
+
+async def test_a_silent_sip_side_is_503(inside: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent(account_id: str) -> None:
+        raise TimeoutError
+    monkeypatch.setattr(inside.live, "channels", silent)
+    answer = await inside.http.get(f"/v2/accounts/{A}/channels")
+    assert (answer.status_code, answer.json()["message"]) == (503, "datastore timeout")
+
+
 async def test_pretty_print_and_jsonp(inside: Running) -> None:
     assert "\n    " in (await inside.http.get(ACCOUNT, params={"pretty_print": "true"})).text
     assert "\n    " in (await inside.http.get(ACCOUNT, headers={"X-Pretty-Print": "true"})).text

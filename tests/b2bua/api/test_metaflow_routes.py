@@ -197,3 +197,18 @@ async def test_json_nobody_expects_is_never_a_500(inside: Running) -> None:
         answer = await inside.http.post(ACCOUNT, content=text.encode("latin-1"))
         assert answer.status_code in (200, 400), text[:40]
         assert (await inside.http.get(ACCOUNT)).status_code == 200
+
+
+@pytest.mark.parametrize("depth", [150, 250, 700, 900, 980, 5000])
+async def test_deep_nesting_is_kept_or_refused_but_never_a_500(inside: Running, depth: int) -> None:
+    text = '{"data":{"mine":' + '[{"x":' * depth + "1" + "}]" * depth + "}}"
+    answer = await inside.http.post(ACCOUNT, content=text.encode())
+    assert answer.status_code == 400
+    assert (await inside.http.get(ACCOUNT)).json()["data"] == {}
+
+
+async def test_numbers_that_json_cannot_say_are_refused(inside: Running) -> None:
+    for number in ("1e999", "-1e999", "NaN", "Infinity", "9" * 5000):
+        answer = await inside.http.post(ACCOUNT, content=f'{{"data":{{"x":{number}}}}}'.encode())
+        assert answer.status_code == 400
+        assert "json" in answer.json()["data"]

@@ -216,3 +216,13 @@ async def test_a_new_api_key_ends_the_old_one(store: Store) -> None:
     key = await store.renew_api_key(A)
     assert store.account_by_api_key(key) == A
     assert store.account_by_api_key("key-of-account-a") is None
+
+
+async def test_odd_text_survives(store: Store) -> None:
+    await store.import_seed(SEED)
+    odd = {"x": "\ud800", "\0": "\0", "y": "ü€😀", "z": 2 ** 80, "w": [1.5, None, True, {}]}
+    await store.replace_metaflows(ACCOUNT, odd)
+    again = Store(store.url)
+    await again.open()
+    assert again.metaflows(ACCOUNT) == odd
+    await again.close()
