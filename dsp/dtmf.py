@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from dsp import gate, held, proof, trial
 from dsp.tape import FRAME, LENGTH, RATE_HZ, Tape
-from dsp.tones import DIGITS, FULL_SCALE
+from dsp.tones import DIGITS
 
-QUIET = round(2.0 * proof.LEAST_PEAK * FULL_SCALE)  # int16 steps peak to peak: below it there is no digit
+QUIET = round(2.0 * proof.LEAST_PEAK)  # int16 steps peak to peak: below it there is no digit
 FRAME_RATE_HZ = 50  # frames are 20 ms
 FLUSH_FRAMES = 4  # of silence: end a digit that lasts to the end of a recording
 
@@ -94,13 +94,16 @@ class Detector:
 
     def _presses(self, loud: Index) -> list[Event]:
         """Keys that went down on one of these legs; a new key ends the one before it."""
-        suspects = self._gate.look(self._tape.last(gate.SPAN)[loud])
-        row = np.flatnonzero(suspects.is_open & (suspects.digit != self._held.digit[loud]))
-        if not row.size:
+        row, digit = self._gate.look(self._tape.last(gate.SPAN)[:, : gate.BLOCK][loud])
+        legs = loud[row]
+        is_new = digit != self._held.digit[legs]
+        if not is_new.any():
             return []
-        digit = suspects.digit[row]
-        verdict = trial.judge(self._tape.last(LENGTH)[loud[row]], digit, suspects.is_newest[row])
-        legs, start = loud[row][verdict.row], self._now - LENGTH
+        legs, digit = legs[is_new], digit[is_new]
+        verdict = trial.judge(self._tape.last(LENGTH)[legs], digit)
+        if not verdict.row.size:
+            return []
+        legs, start = legs[verdict.row], self._now - LENGTH
         onset, fall = start + verdict.onset, start + verdict.fall
         is_held = self._held.digit[legs] != held.IDLE
         self._held.fall[legs] = np.minimum(self._held.fall[legs], onset)

@@ -36,13 +36,13 @@ def tone_basis(
     time_s = (np.arange(samples) - (samples - 1) / 2.0) / rate_hz
     angle = 2.0 * np.pi * np.outer(time_s, np.asarray(tones_hz, np.float64))
     basis = np.hstack((np.cos(angle), -np.sin(angle))) * weights[:, None]
-    return (basis * (2.0 / weights.sum())).astype(np.float32)
+    return np.asarray(basis * (2.0 / weights.sum()), np.float32)
 
 
 def phasors(blocks: Real, basis: Real) -> Complex:
     """Complex amplitude of each tone in each block.
 
-    blocks   (..., samples) float32, full scale 1.0
+    blocks   (..., samples) float32, any unit
     basis    (samples, 2 * tones) float32 from `tone_basis`
     returns  (..., tones) complex64; magnitude is the peak amplitude of the tone
     raises   ValueError when the sample counts differ
@@ -59,7 +59,7 @@ def phasors(blocks: Real, basis: Real) -> Complex:
 def block_power(blocks: Real, basis: Real) -> Real:
     """Mean-square power of each tone in each block.
 
-    blocks   (..., samples) float32, full scale 1.0
+    blocks   (..., samples) float32, any unit
     basis    (samples, 2 * tones) float32 from `tone_basis`
     returns  (..., tones) float32; a sine of peak amplitude A gives A * A / 2
     raises   ValueError when the sample counts differ
@@ -75,7 +75,7 @@ def block_power(blocks: Real, basis: Real) -> Real:
 def sliding_phasors(samples: Real, basis: Real, hop: int) -> Complex:
     """Phasors of blocks that start every `hop` samples: the envelope of each tone.
 
-    samples  (legs, samples) float32, full scale 1.0
+    samples  (legs, samples) float32, any unit
     basis    (block, 2 * tones) float32 from `tone_basis`
     returns  (hops, legs, tones) complex64, first block at sample 0
     """

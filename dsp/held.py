@@ -69,7 +69,7 @@ class Held:
         """Strength of the weaker tone, 1.0 as when pressed, and whether it is this key's; both (hops, legs)."""
         digit = self.digit[legs]
         envelope = envelopes(sound, digit)
-        strength = (np.abs(envelope) / self._peak[legs]).min(axis=2)
+        strength = (np.sqrt(envelope.real**2 + envelope.imag**2) / self._peak[legs]).min(axis=2)
         advance = np.angle((envelope[1:] * envelope[:-1].conj()).sum(axis=0)) / (2.0 * np.pi)
         off = advance - (TONES_HZ[tones_of(digit)] + self._detuning_hz[legs]) * (HOP / RATE_HZ)
         drift_hz = np.abs(off - np.rint(off)) * (RATE_HZ / HOP)

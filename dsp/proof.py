@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dsp.edges import BASIS, TONES_HZ, WINDOW, tones_of
 from dsp.goertzel import hann, sliding_phasors
 from dsp.tape import RATE_HZ
-from dsp.tones import amplitude
+from dsp.tones import FULL_SCALE, amplitude
 
 SPAN = 256  # samples, 32 ms: more than the 23 ms Q.24 refuses, less than the 40 ms it accepts
 BEFORE = 160  # samples, 20 ms: what the line sounds like without the key
@@ -25,9 +25,9 @@ COARSE = 16  # samples; a slow rotation over the span is the outer product of a 
 BAND_HZ = (530.0, 3800.0)  # where a clear line has nothing but the digit: above dial tone, below the channel's edge
 
 MOST_DETUNING = 0.0205  # of the frequency: 1.5 % + 2 Hz (Q.24 table 1), and 2 Hz for noise; 3.5 % is to be refused
-MOST_TWIST_DB = 5.5  # high over low: 4 dB (Q.24), and 1.5 for noise
-LEAST_TWIST_DB = -10.2  # high over low: -8 dB (Q.24), 1.5 for noise, 0.7 that clipping takes from the weaker tone
-LEAST_PEAK = amplitude(-36.0)  # of one tone: -25 dBm0 (Q.24), 8 dB of twist below it, and 3 for noise
+MOST_TWIST = 10.0 ** (5.5 / 20)  # amplitude of high over low: 4 dB (Q.24), and 1.5 for noise
+LEAST_TWIST = 10.0 ** (-10.2 / 20)  # likewise: -8 dB (Q.24), 1.5 for noise, 0.7 that clipping takes from the weaker
+LEAST_PEAK = amplitude(-36.0) * FULL_SCALE  # int16 steps, of one tone: -25 dBm0 (Q.24), 8 dB of twist, 3 for noise
 LEAST_SHARE = 0.88  # of the band in the two tones: 0.94 at 12 dB SNR, 0.93 under dial tone of +6 dB
 LEAST_EVENNESS = 0.6  # weakest against mean amplitude of the windows: an echo of -10 dB leaves 0.77, noise 0.68
 MOST_BEND = 0.25  # radians rms off a straight line of phase: 0.15 at 12 dB SNR and 8 dB twist
@@ -36,6 +36,7 @@ MOST_HUM = 0.10  # below the band against the tones, if it was not there before:
 STEADY = 2.0  # what was there before may have grown by 3 dB: noise and beats, in 20 ms
 CLEAR_REST = 0.04  # beside the tones against them, where no onset tells key from voice: noise at 14 dB
 CLEAR_HUM = 0.05  # below the band against the tones, where no onset tells key from voice: -13 dB
+TINY = 1e-6  # int16 steps, or their square; keeps a division by silence finite
 
 Real = NDArray[np.float32]
 Complex = NDArray[np.complex64]
@@ -60,43 +61,58 @@ def _probes(window: NDArray[np.float64]) -> Complex:
 
 TIME_S = (np.arange(SPAN) - (SPAN - 1) / 2) / RATE_HZ
 TOP = _flat_top()
+CALM = hann(BEFORE)
 PROBES = _probes(TOP)
+NOMINAL_TURNS = np.exp(  # (WINDOWS, 8): undo what an exact tone turns from window to window
+    np.outer(np.arange(WINDOWS), -2j * np.pi * HOP / RATE_HZ * TONES_HZ)
+).astype(np.complex64)
+
+
+class Steadiness(NamedTuple):
+    """How the two tones go through the span.
+
+    detuning_hz (legs, 2) off the nominal frequency, low tone first
+    detuning    (legs,) fraction of the nominal frequency, the worse tone
+    bend        (legs,) radians rms off a straight line of phase, the worse tone
+    evenness    (legs,) weakest against mean amplitude, the worse tone
+    """
+
+    detuning_hz: Real
+    detuning: Real
+    bend: Real
+    evenness: Real
+
+    def holds(self) -> Truth:
+        """Whether the tones are those of a digit, and steady, (legs,) bool."""
+        return np.asarray(
+            (self.detuning < MOST_DETUNING) & (self.bend < MOST_BEND) & (self.evenness > LEAST_EVENNESS)
+        )
 
 
 class Evidence(NamedTuple):
-    """What was measured; pairs are low tone, high tone. Powers are fractions of the power of both tones.
+    """What is on the line. Powers are fractions of the power of both tones.
 
-    detuning_hz (legs, 2) off the nominal frequency
-    detuning    (legs, 2) fraction of the nominal frequency
-    peak        (legs, 2) amplitude, full scale 1.0
-    evenness    (legs,) weakest against mean amplitude, the worse tone
-    bend        (legs,) radians rms, the worse tone
+    peak        (legs, 2) amplitude of low and high tone, int16 steps
     rest        (legs,) in the band beside the tones
     hum         (legs,) below the band
     rest_before (legs,) in the band before the onset
     hum_before  (legs,) below the band before the onset
     """
 
-    detuning_hz: Real
-    detuning: Real
     peak: Real
-    evenness: Real
-    bend: Real
     rest: Real
     hum: Real
     rest_before: Real
     hum_before: Real
 
     def is_pair(self) -> Truth:
-        """Whether it is two steady tones of a digit and little else, (legs,) bool."""
-        twist_db = 20.0 * np.log10(np.maximum(self.peak[:, 1], 1e-9) / np.maximum(self.peak[:, 0], 1e-9))
+        """Whether it is two tones within their limits and little else, (legs,) bool."""
+        twist = self.peak[:, 1] / np.maximum(self.peak[:, 0], TINY)
         return np.asarray(
-            (np.abs(self.detuning).max(axis=1) < MOST_DETUNING)
-            & (np.abs(twist_db - (MOST_TWIST_DB + LEAST_TWIST_DB) / 2) < (MOST_TWIST_DB - LEAST_TWIST_DB) / 2)
+            (twist < MOST_TWIST)
+            & (twist > LEAST_TWIST)
             & (self.peak.min(axis=1) > LEAST_PEAK)
             & (self.rest < 1.0 / LEAST_SHARE - 1.0)
-            & (self.evenness > LEAST_EVENNESS)
-            & (self.bend < MOST_BEND)
         )
 
     def is_added(self) -> Truth:
@@ -111,10 +127,32 @@ class Evidence(NamedTuple):
         return np.asarray((self.rest < CLEAR_REST) & (self.hum < CLEAR_HUM))
 
 
+def steadiness(sound: Real, digit: Index) -> Steadiness:
+    """Follow the phase of each tone over five windows: its slope is the frequency.
+
+    sound    (legs, SPAN) float32, int16 steps, at 8 kHz
+    digit    (legs,) index into `DIGITS`
+    """
+    tone = tones_of(digit)
+    step_s = HOP / RATE_HZ
+    order = (np.arange(WINDOWS) - (WINDOWS - 1) / 2).astype(np.float32)[:, None, None]
+    pieces = sliding_phasors(sound, BASIS, HOP)[:, np.arange(len(tone))[:, None], tone]
+    pieces = pieces * NOMINAL_TURNS[:, tone]
+    advance = np.angle((pieces[1:] * pieces[:-1].conj()).sum(axis=0))
+    pieces = pieces * np.exp(-1j * order * advance)
+    phase = np.angle(pieces * pieces.sum(axis=0).conj())
+    slope = (order * phase).sum(axis=0) / (order * order).sum()
+    bend = np.sqrt(((phase - order * slope) ** 2).mean(axis=0)).max(axis=1)
+    strength = np.abs(pieces)
+    evenness = (strength.min(axis=0) / np.maximum(strength.mean(axis=0), TINY)).min(axis=1)
+    detuning_hz = (advance + slope) / np.float32(2.0 * np.pi * step_s)
+    return Steadiness(detuning_hz, np.abs(detuning_hz / TONES_HZ[tone]).max(axis=1), bend, evenness)
+
+
 def powers(sound: Real, window: NDArray[np.float64]) -> tuple[Real, Real]:
     """Mean-square power in the band, and below it without 0 Hz, each (legs,).
 
-    sound    (legs, samples) float32, full scale 1.0, at 8 kHz
+    sound    (legs, samples) float32, int16 steps, at 8 kHz
     window   (samples,)
     """
     samples = window.size
@@ -133,49 +171,19 @@ def _rotations(detuning_hz: Real) -> Complex:
     turn = (-2j * np.pi) * detuning_hz[..., None]
     coarse = np.exp(turn * TIME_S[::COARSE]).astype(np.complex64)
     fine = np.exp(turn * (np.arange(COARSE) / RATE_HZ)).astype(np.complex64)
-    return (coarse[..., :, None] * fine[..., None, :]).reshape(*detuning_hz.shape, SPAN)
+    return np.asarray((coarse[..., :, None] * fine[..., None, :]).reshape(*detuning_hz.shape, SPAN))
 
 
-def _phase_line(sound: Real, tone: Index) -> tuple[Real, Real, Real]:
-    """Frequency of each tone from the slope of its phase over the windows, and how straight and even it is.
+def measure(sound: Real, before: Real, digit: Index, detuning_hz: Real) -> Evidence:
+    """Weigh the two tones, at their own frequencies, against everything else.
 
-    returns  detuning_hz (legs, 2), bend (legs,), evenness (legs,)
+    sound       (legs, SPAN) float32, int16 steps, at 8 kHz
+    before      (legs, BEFORE) float32, what came before the onset
+    digit       (legs,) index into `DIGITS`
+    detuning_hz (legs, 2) from `steadiness`
     """
-    step_s = HOP / RATE_HZ
-    order = (np.arange(WINDOWS) - (WINDOWS - 1) / 2).astype(np.float32)[:, None, None]
-    pieces = sliding_phasors(sound, BASIS, HOP)[:, np.arange(len(tone))[:, None], tone]
-    pieces = pieces * np.exp((-2j * np.pi * step_s) * order * TONES_HZ[tone]).astype(np.complex64)
-    advance = np.angle((pieces[1:] * pieces[:-1].conj()).sum(axis=0))
-    pieces = pieces * np.exp(-1j * order * advance)
-    phase = np.angle(pieces * pieces.sum(axis=0).conj())
-    slope = (order * phase).sum(axis=0) / (order * order).sum()
-    bend = np.sqrt(((phase - order * slope) ** 2).mean(axis=0)).max(axis=1)
-    strength = np.abs(pieces)
-    evenness = (strength.min(axis=0) / np.maximum(strength.mean(axis=0), 1e-9)).min(axis=1)
-    return (advance + slope) / np.float32(2.0 * np.pi * step_s), bend, evenness
-
-
-def measure(sound: Real, before: Real, digit: Index) -> Evidence:
-    """Measure one span of each leg against the digit it is suspected to be.
-
-    sound    (legs, SPAN) float32, full scale 1.0, at 8 kHz
-    before   (legs, BEFORE) float32, what came before the onset
-    digit    (legs,) index into `DIGITS`
-    """
-    tone = tones_of(digit)
-    detuning_hz, bend, evenness = _phase_line(sound, tone)
-    peak = np.abs(np.einsum("lts,ls->lt", PROBES[tone] * _rotations(detuning_hz), sound))
-    pair = np.maximum(0.5 * (peak * peak).sum(axis=1), 1e-12)
+    peak = np.abs(np.einsum("lts,ls->lt", PROBES[tones_of(digit)] * _rotations(detuning_hz), sound))
+    pair = np.maximum(0.5 * (peak * peak).sum(axis=1), TINY)
     band, hum = powers(sound, TOP)
-    band_before, hum_before = powers(before, hann(BEFORE))
-    return Evidence(
-        detuning_hz=detuning_hz,
-        detuning=np.asarray(detuning_hz / TONES_HZ[tone], np.float32),
-        peak=peak,
-        evenness=evenness,
-        bend=bend,
-        rest=(band - pair) / pair,
-        hum=hum / pair,
-        rest_before=band_before / pair,
-        hum_before=hum_before / pair,
-    )
+    band_before, hum_before = powers(before, CALM)
+    return Evidence(peak, (band - pair) / pair, hum / pair, band_before / pair, hum_before / pair)

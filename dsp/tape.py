@@ -9,13 +9,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from dsp.tones import FULL_SCALE
-
 RATE_HZ = 8000  # of everything behind the tape; DTMF needs 1.7 kHz, its harmonics 3.4 kHz
 FRAME = 160  # samples, 20 ms
 LENGTH = 6 * FRAME  # samples that `last` can give, 120 ms: an onset 90 ms ago and what was before it
 REELS = 3  # tape is this many lengths long and is rewound when full, so that rows stay contiguous
-CHUNK = 20  # samples at 8 kHz made by one row of the decimation product, 2.5 ms
+CHUNK = 10  # samples at 8 kHz made by one row of the decimation product; 10 to 20 are the quickest
 FILTER_SPAN = 7  # length of the decimation filter, samples at 8 kHz
 CUT_HZ = 3700.0  # middle of the decimation filter's slope; 6 kHz and above would fold onto the tones
 
@@ -31,7 +29,7 @@ def decimation_basis(factor: int) -> Real:
     time = np.arange(taps) - (taps - 1) / 2.0
     cut = CUT_HZ / (RATE_HZ * factor)
     shape = 2.0 * cut * np.sinc(2.0 * cut * time) * np.kaiser(taps, 5.0)
-    shape /= shape.sum() * FULL_SCALE
+    shape /= shape.sum()
     basis = np.zeros((CHUNK * factor + taps - 1, CHUNK))
     for column in range(CHUNK):
         basis[column * factor : column * factor + taps, column] = shape
@@ -68,7 +66,7 @@ class Tape:
         now = self._sound[:, self._end : self._end + FRAME]
         self._end += FRAME
         if self.factor == 1:
-            np.multiply(frames, np.float32(1.0 / FULL_SCALE), out=now)
+            now[...] = frames
             return
         self._input[:, : self._history] = self._input[:, -self._history :]
         self._input[:, self._history :] = frames
@@ -79,7 +77,7 @@ class Tape:
     def last(self, samples: int) -> Real:
         """The newest samples of all legs, a view.
 
-        returns  (legs, samples) float32, full scale 1.0, at 8 kHz
+        returns  (legs, samples) float32, int16 steps, at 8 kHz
         """
         return self._sound[:, self._end - samples : self._end]
 

@@ -32,7 +32,7 @@ class Verdict(NamedTuple):
     row         (digits,) of the suspects
     onset       (digits,) when it began
     fall        (digits,) when its tone fell, inf while it sounds
-    peak        (digits, 2) amplitude of low and high tone, full scale 1.0
+    peak        (digits, 2) amplitude of low and high tone, int16 steps
     detuning_hz (digits, 2) off the nominal frequencies
     """
 
@@ -41,6 +41,11 @@ class Verdict(NamedTuple):
     fall: When
     peak: Real
     detuning_hz: Real
+
+
+NOTHING = Verdict(
+    np.zeros(0, np.intp), np.zeros(0), np.zeros(0), np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
+)
 
 
 def cut(sound: Real, first: When, samples: int) -> Real:
@@ -64,19 +69,25 @@ def _begins(rises: When) -> tuple[When, Truth]:
     return np.where(is_sharp, onset, rises.max(axis=1)), is_sharp
 
 
-def judge(tape: Real, digit: Index, is_newest: Truth) -> Verdict:
+def judge(tape: Real, digit: Index) -> Verdict:
     """Try suspects.
 
-    tape     (rows, LENGTH) float32, full scale 1.0, at 8 kHz
-    digit, is_newest   (rows,) as the gate says
+    tape     (rows, LENGTH) float32, int16 steps, at 8 kHz
+    digit    (rows,) as the gate says
     """
-    rises, fall = edges.onsets(tape, digit, is_newest)
+    rises, fall = edges.onsets(tape, digit)
     onset, is_sharp = _begins(rises)
     age = LENGTH - onset
     row = np.flatnonzero(age >= np.where(is_sharp, RIPE, RIPE + FRAME))
-    onset, fall, age, is_sharp = onset[row], fall[row], age[row], is_sharp[row]
-    first = np.where(age < RIPE + FRAME + SLACK, onset + GUARD, LENGTH - proof.SPAN)
-    before = cut(tape[row], onset - AWAY - proof.BEFORE, proof.BEFORE)
-    found = proof.measure(cut(tape[row], first, proof.SPAN), before, digit[row])
-    is_digit = found.is_pair() & np.where(is_sharp, found.is_added(), found.is_clear())
-    return Verdict(row[is_digit], onset[is_digit], fall[is_digit], found.peak[is_digit], found.detuning_hz[is_digit])
+    first = np.where(age < RIPE + FRAME + SLACK, onset + GUARD, LENGTH - proof.SPAN)[row]
+    span = cut(tape[row], first, proof.SPAN)
+    steady = proof.steadiness(span, digit[row])
+    kept = np.flatnonzero(steady.holds())
+    row, detuning_hz = row[kept], steady.detuning_hz[kept]
+    if not row.size:
+        return NOTHING
+    before = cut(tape[row], onset[row] - AWAY - proof.BEFORE, proof.BEFORE)
+    found = proof.measure(span[kept], before, digit[row], detuning_hz)
+    is_digit = found.is_pair() & np.where(is_sharp[row], found.is_added(), found.is_clear())
+    row = row[is_digit]
+    return Verdict(row, onset[row], fall[row], found.peak[is_digit], detuning_hz[is_digit])
