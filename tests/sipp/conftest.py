@@ -2,8 +2,9 @@
 """One `b2bua run` for the whole of tests/sipp, between a trunk (127.0.0.2) and a PBX (127.0.0.3) with a second desk.
 
 Numbers: 1xxx goes to the PBX, 3xxx to the desk, 7xxx to a PBX by TCP, 8xxx to one that never answers (an address of its
-own, for INVITEs to it are repeated for 32 s, RFC 3261 timer B), 9xxx has no route; from the PBX everything else
-goes to the trunk. After every test no call and no bank slot may be in use, and the log must hold no traceback.
+own, for INVITEs to it are repeated for 32 s, RFC 3261 timer B), 9xxx has no route; from the PBX 5NNxxx goes to the
+trunk 127.0.0.NN and everything else to the trunk. After every test no call and no bank slot may be in use, and the log
+must hold no traceback.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from tests.peers.sidecar import ACCOUNT_ID, Sidecar, seed_document
 from tests.peers.sipp import Scenario, Sipp
 
 TRUNK, PBX, DESK, TCP, SILENT, STRANGER = (f"127.0.0.{host}" for host in (2, 3, 4, 6, 7, 9))
+FRESH = tuple(f"127.0.0.{host}" for host in range(20, 36))  # trunks about which the product knows nothing yet
 RTP_PORTS = "24000-27999"  # away from the default range, below the ephemeral ports
 
 
@@ -44,13 +46,17 @@ def config(ports: dict[str, int]) -> dict[str, Any]:
     def peer(host: str, extra: str = "", **more: Any) -> dict[str, Any]:
         return {"uri": f"sip:{host}:{ports[host]}{extra}", "match": [host], "refer_timeout_s": 3, **more}
 
+    fresh = [host.rpartition(".")[2] for host in FRESH]
     return {
         "sip": {"ring_timeout_s": 3, "silent_timeout_s": 2, "drain_s": 5},
         "media": {"ports": RTP_PORTS, "timeout_s": 8},
         "peers": {"trunk": peer(TRUNK), "pbx": peer(PBX, account=ACCOUNT_ID), "desk": peer(DESK, account=ACCOUNT_ID),
-                  "tcp": peer(TCP, ";transport=tcp", account=ACCOUNT_ID), "silent": peer(SILENT)},
+                  "tcp": peer(TCP, ";transport=tcp", account=ACCOUNT_ID), "silent": peer(SILENT),
+                  **{f"fresh{host}": peer(f"127.0.0.{host}") for host in fresh}},
         "routes": [
-            *({"from": source, "to": target, "numbers": numbers} for source in ("trunk", "pbx", "desk", "tcp")
+            *({"from": "pbx", "to": f"fresh{host}", "numbers": rf"5{host}\d+"} for host in fresh),
+            *({"from": source, "to": target, "numbers": numbers}
+              for source in ("trunk", "pbx", "desk", "tcp", *(f"fresh{host}" for host in fresh))
               for target, numbers in (("pbx", r"1\d{3}"), ("desk", r"3\d{3}"), ("tcp", r"7\d{3}"),
                                       ("silent", r"8\d{3}"))),
             {"from": "pbx", "to": "trunk", "numbers": r"[2456]\d+"},
@@ -67,7 +73,7 @@ class Device:
 
     def plays(self, hz: float, part: Callable[[Track], Track], *, call: int = 1) -> None:
         """From the answer on it plays `part` of a track with this tone into its first (second, ...) call."""
-        sdp = self.sipp.peer_sdp(call=call)
+        sdp = self.sipp.peer_sdp(call=call, timeout_s=10)
         self.rtp.play(part(Track(hz, event=sdp.event_type)), to=sdp.media)
 
     def finish(self) -> list[SipMessage]:
@@ -119,7 +125,7 @@ class Stage:
 @pytest.fixture(scope="session")
 def ports() -> dict[str, int]:
     """The SIP port of each peer."""
-    return {host: free_port(host) for host in (TRUNK, PBX, DESK, TCP, SILENT)}
+    return {host: free_port(host) for host in (TRUNK, PBX, DESK, TCP, SILENT, *FRESH)}
 
 
 @pytest.fixture(scope="session")
@@ -130,6 +136,18 @@ def sidecar(ports: dict[str, int], tmp_path_factory: pytest.TempPathFactory) -> 
         yield product
         assert product.stop() == 0, product.log_tail()
     assert "Traceback" not in product.log.read_text(errors="replace")
+
+
+@pytest.fixture
+def fresh_trunk(sidecar: Sidecar, fresh_trunks: Iterator[str]) -> str:
+    """A trunk that no test has used, for what the product learns about a peer."""
+    return next(fresh_trunks)
+
+
+@pytest.fixture(scope="session")
+def fresh_trunks() -> Iterator[str]:
+    """All of them."""
+    return iter(FRESH)
 
 
 @pytest.fixture

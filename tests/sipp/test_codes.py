@@ -121,6 +121,11 @@ def test_a_caller_with_codes_hangs_up_by_star_8(stage: Stage) -> None:
     trunk.finish()
 
 
+def number_of(trunk: str) -> str:
+    """A number that the PBX reaches through this trunk."""
+    return f"5{trunk.rpartition('.')[2]}55"
+
+
 # -- transfer ---------------------------------------------------------------------------------------------------------
 
 
@@ -129,19 +134,20 @@ def transfers(stage: Stage, outcome: str) -> float:
     return stage.sidecar.metric("b2bua_transfers_total", outcome=outcome)
 
 
-def test_a_transfer_by_refer_releases_both_legs(stage: Stage) -> None:
+def test_a_transfer_by_refer_releases_both_legs(stage: Stage, fresh_trunk: str) -> None:
     before = transfers(stage, "answered")
     device = stage.device()
-    caller = stage.calling("caller-takes-refer-expect-bye")
+    caller = stage.calling("caller-takes-refer-expect-bye", fresh_trunk)
     device.plays(CALLED_HZ, transfer)
     assert "sip:3001@" in find(caller.finish(), "REFER")[0].get("Refer-To")
     device.finish()
     stage.sidecar.wait_metric("b2bua_transfers_total", before + 1, outcome="answered")
 
 
-def test_a_calling_device_transfers_the_called_side(stage: Stage) -> None:
-    trunk = stage.answering("pbx-takes-refer-expect-bye", TRUNK)
-    device = stage.caller("caller-answered-expect-bye-from-pbx", PBX, service="49555", keys={"caller": "1001"})
+def test_a_calling_device_transfers_the_called_side(stage: Stage, fresh_trunk: str) -> None:
+    trunk = stage.answering("pbx-takes-refer-expect-bye", fresh_trunk)
+    device = stage.caller("caller-answered-expect-bye-from-pbx", PBX, service=number_of(fresh_trunk),
+                          keys={"caller": "1001"})
     device.plays(CALLED_HZ, transfer)
     assert "sip:3001@" in find(trunk.finish(), "REFER")[0].get("Refer-To")
     device.finish()
@@ -153,10 +159,10 @@ def test_a_calling_device_transfers_the_called_side(stage: Stage) -> None:
     "caller-refuses-refer-with-501-expect-joined",
     "caller-never-notifies-expect-joined",
 ])
-def test_a_party_that_does_not_follow_refer_is_joined_with_the_target(stage: Stage, scenario: str) -> None:
+def test_who_does_not_follow_refer_is_joined_with_the_target(stage: Stage, fresh_trunk: str, scenario: str) -> None:
     before = transfers(stage, "answered")
     pbx = stage.device(calls=2)  # who types, and whom we call for him: both are numbers of the PBX
-    caller = stage.caller(scenario, talk_ms=6000 if "never" in scenario else 3000)
+    caller = stage.caller(scenario, fresh_trunk, talk_ms=6000 if "never" in scenario else 3000)
     caller.plays(CALLER_HZ, lambda track: track.talk(9))
     pbx.plays(CALLED_HZ, transfer)
     pbx.plays(TARGET_HZ, lambda track: track.talk(6), call=2)
@@ -168,32 +174,42 @@ def test_a_party_that_does_not_follow_refer_is_joined_with_the_target(stage: Sta
     assert dominant_hz(caller.rtp.heard(0.5)) == pytest.approx(TARGET_HZ, abs=5)
 
 
-def test_the_called_side_that_refuses_refer_is_joined_with_the_target(stage: Stage) -> None:
-    trunk = stage.answering("pbx-refuses-refer-with-603-expect-joined", TRUNK)
+def test_the_called_side_that_refuses_refer_is_joined_with_the_target(stage: Stage, fresh_trunk: str) -> None:
+    trunk = stage.answering("pbx-refuses-refer-with-603-expect-joined", fresh_trunk)
     target = stage.answering("pbx-hangs-up-expect-200", talk_ms=1000)
-    device = stage.caller("caller-answered-expect-bye-from-pbx", PBX, service="49555", keys={"caller": "1001"})
+    device = stage.caller("caller-answered-expect-bye-from-pbx", PBX, service=number_of(fresh_trunk),
+                          keys={"caller": "1001"})
     device.plays(CALLED_HZ, transfer)
     device.finish()
     target.finish()
     trunk.finish()
 
 
-def test_a_busy_target_leaves_the_parties_together_by_refer(stage: Stage) -> None:
+def test_a_busy_target_leaves_the_parties_together_by_refer(stage: Stage, fresh_trunk: str) -> None:
     busy = transfers(stage, "busy")
     device = stage.device()
-    caller = stage.calling("caller-follows-refer-in-vain-expect-call-goes-on", talk_ms=1500)
+    caller = stage.calling("caller-follows-refer-in-vain-expect-call-goes-on", fresh_trunk, talk_ms=1500)
     device.plays(CALLED_HZ, transfer)
     caller.finish()
     device.finish()
     stage.sidecar.wait_metric("b2bua_transfers_total", busy + 1, outcome="busy")
 
 
-def test_a_busy_target_leaves_the_parties_together_by_our_invite(stage: Stage) -> None:
+def test_a_busy_target_leaves_the_parties_together_by_our_invite(stage: Stage, fresh_trunk: str) -> None:
     busy = transfers(stage, "busy")
     pbx = stage.device("pbx-answers-but-3002-is-busy-expect-bye", calls=2)
-    caller = stage.caller("caller-refuses-refer-with-603-expect-joined", talk_ms=2000)
+    caller = stage.caller("caller-refuses-refer-with-603-expect-joined", fresh_trunk, talk_ms=2000)
     pbx.plays(CALLED_HZ, lambda track: transfer(track, "3002").talk(3))
     caller.finish()
     pbx.finish()
     stage.sidecar.wait_metric("b2bua_transfers_total", busy + 1, outcome="busy")
     assert dominant_hz(caller.rtp.heard(0.5)) == pytest.approx(CALLED_HZ, abs=5)
+
+
+def test_what_a_peer_refused_once_is_not_asked_of_it_again(stage: Stage, fresh_trunk: str) -> None:
+    for scenario in ("caller-refuses-refer-with-603-expect-joined", "caller-answered-expect-200-then-bye"):
+        pbx = stage.device(calls=2)
+        caller = stage.caller(scenario, fresh_trunk, talk_ms=3000)
+        pbx.plays(CALLED_HZ, transfer)
+        caller.finish()
+        pbx.finish()
