@@ -101,6 +101,21 @@ def import_(file: Path, config: ConfigFile = None) -> None:
 
 
 @app.command()
+def health(config: ConfigFile = None) -> None:
+    """Ask a running service whether it is well: exit 0 if so, 1 if not."""
+    import httpx
+
+    host, port = _settings(config).api.address
+    try:
+        answer = httpx.get(f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}/healthz", timeout=2)
+    except httpx.HTTPError as error:
+        _fail([f"{host}:{port}: {error}"], 1)
+    typer.echo(answer.text)
+    if answer.status_code != 200:
+        raise typer.Exit(1)
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)
