@@ -110,7 +110,10 @@ class ApiThread:
         shown = f"api.listen = {self._parts.settings.listen!r}"
         try:
             family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-            return socket.create_server((host, port), family=family, backlog=BACKLOG)
+            listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+            # accepted sockets inherit it; asyncio would not set it on them, and each answer would wait 40 ms for an ACK
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return listening
         except socket.gaierror as error:
             raise ApiError(f"{shown}: there is no such host: {error.strerror}") from None
         except OSError as error:

@@ -19,6 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from b2bua.store.errors import StoreError
 
 BUSY_TIMEOUT_MS = 10_000  # another process may be writing; sqlite.org/pragma.html#pragma_busy_timeout
+CONNECT_S = 5.0  # a PostgreSQL that does not answer in this time is down
+COMMAND_S = 30.0  # long enough for a big import's largest statement
 MIGRATION_LOCK = 0x62326275  # pg_advisory_xact_lock key: one sidecar migrates, the others wait
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
@@ -74,7 +76,8 @@ def make_engine(url: str) -> AsyncEngine:
     parsed = _parsed(url)
     if parsed.drivername.startswith("sqlite"):
         return _sqlite_engine(parsed, shown(url))
-    return create_async_engine(parsed, hide_parameters=True, pool_pre_ping=True, pool_size=5, max_overflow=5)
+    return create_async_engine(parsed, hide_parameters=True, pool_pre_ping=True, pool_size=5, max_overflow=5,
+                               connect_args={"timeout": CONNECT_S, "command_timeout": COMMAND_S})
 
 
 def _upgrade(connection: sa.Connection) -> None:

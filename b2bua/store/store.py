@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from b2bua.calls.directory import Directory
@@ -90,7 +91,7 @@ class Store(Memory):
             return await work
         except IntegrityError as error:
             raise Conflict(str(error.orig)) from error
-        except (DBAPIError, OSError) as error:
+        except (DBAPIError, PoolTimeout, OSError) as error:
             raise StoreError(f"store: {database.shown(self.url)}: {getattr(error, 'orig', None) or error}") from error
 
     # -- writing ------------------------------------------------------------------------------------------------
