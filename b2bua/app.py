@@ -25,6 +25,7 @@ from b2bua.live import Live
 from b2bua.logs import event_logger
 from b2bua.loop import sip_loop
 from b2bua.media.bank import BankView
+from b2bua.media.listener import Listener
 from b2bua.media.recorder import Writer
 from b2bua.media.recordings import Recordings
 from b2bua.metaflows.context import Parts
@@ -81,7 +82,10 @@ class App:
                             log_digits=settings.log.digits)
         self._exchange.listen = listener(self._parts)
         self._registry.register(self._readings())
+        self._listener = Listener(bank, bridge, self._loop)
+        self._endpoint.on_media = self._media_changed
         self._writer.start()
+        self._listener.start()
         self._start_api()
         self._endpoint.arrived = self._exchange.arrived
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -94,6 +98,7 @@ class App:
         store.on_change.append(self._directory_changed)
         parts = ApiParts(store, self._settings.api, self._registry, lambda: self._ready,
                          Live(self._exchange, self._loop, self._parts))
+        self._events.subscribe(parts.events.publish)
         self._api = ApiThread(parts, seed=_seed(self._settings.seed))
         self._api.start()
 
@@ -107,11 +112,19 @@ class App:
             {"b2bua_requests_refused": ("SIP requests refused before they became calls", lambda: {
                 "unknown_peer": gate.refused_unknown(), "draining": gate.refused_draining(),
                 "too_many_hops": gate.refused_hops(), "method": gate.refused_method(), "malformed": gate.malformed()}),
+             "b2bua_patterns_too_slow": ("Patterns given up after 50 ms", lambda: {"time_out": self._parts.slow.count}),
              "b2bua_bank_overruns": ("Frames lost to readers that came too late, taps refused", lambda: {
-                 "recorder": self._writer.overruns, "full": bridge.bank_full})},
+                 "recorder": self._writer.overruns, "listener": self._listener.skipped, "full": bridge.bank_full})},
             {"b2bua_bank_slots_in_use": ("Legs that are tapped", lambda: bridge.bank.in_use()),
+             "b2bua_legs_listened_to": ("Legs whose audio is searched for tones", lambda: self._listener.listening),
              "b2bua_legs": ("SIP legs that exist", lambda: self._endpoint.legs_alive),
              "b2bua_live_calls": ("Calls that exist", lambda: len(exchange.calls))})
+
+    def _media_changed(self, leg: SipLeg) -> None:
+        if leg.needs_listener:
+            self._listener.follow(leg, leg)
+        else:
+            self._listener.forget(leg)
 
     def _media_ended(self, leg: SipLeg, stats: Any) -> None:
         self._events.publish("leg.media_ended", leg_id=leg.id, peer=leg.peer, codec=stats.codec,
@@ -138,7 +151,7 @@ class App:
         self._stopped.set()
 
     def _close(self) -> None:
-        for name in ("_writer", "_api"):
+        for name in ("_listener", "_writer", "_api"):
             part = getattr(self, name, None)
             if part is not None:
                 part.stop()

@@ -81,7 +81,7 @@ def import_(file: Path, config: ConfigFile = None) -> None:
     """Load accounts, users, devices and metaflows from a seed file into the store."""
     settings = _settings(config)
     from b2bua.store import Store
-    from b2bua.store.errors import SeedError, StoreError
+    from b2bua.store.errors import Conflict, SeedError, StoreError
 
     async def work() -> None:
         store = Store(settings.store)
@@ -95,6 +95,8 @@ def import_(file: Path, config: ConfigFile = None) -> None:
         asyncio.run(work())
     except SeedError as error:
         _fail([f"{file}: {line}" for line in error.lines])
+    except Conflict as error:
+        _fail([f"{file}: an api key or id belongs to another account already: {error}"])
     except StoreError as error:
         _fail([str(error)])
     typer.echo(f"{file}: imported into {settings.store}")

@@ -14,7 +14,7 @@ from b2bua.calls.call import Call, CallState
 from b2bua.calls.exchange import Exchange
 from b2bua.calls.leg import Leg
 from b2bua.metaflows.context import Outcome, Parts
-from b2bua.metaflows.executor import run_node
+from b2bua.metaflows.executor import report_node
 
 log = logging.getLogger(__name__)
 
@@ -77,10 +77,10 @@ class Live:
 
     async def _run(self, call: Call, leg: Leg, node: Mapping[str, Any]) -> ActResult:
         """Start the node; what it cannot do at all it says within an instant, and that is told to the caller."""
-        work = self._loop.create_task(run_node(call, leg, node, self._parts))
+        work = self._loop.create_task(report_node(call, leg, node, self._parts))
         await asyncio.wait([work], timeout=INSTANT_S)
-        if work.done() and work.result() in (Outcome.UNAVAILABLE, Outcome.ERROR, Outcome.FAILED):
-            return ActResult("refused", f"{node.get('module')}: {work.result().value}")
+        if work.done() and work.result().outcome in (Outcome.UNAVAILABLE, Outcome.ERROR, Outcome.FAILED):
+            return ActResult("refused", work.result().reason or f"{node.get('module')}: {work.result().outcome.value}")
         return ActResult("started")
 
 

@@ -21,7 +21,7 @@ from b2bua.calls.call import Call, CallState
 from b2bua.calls.directory import Directory
 from b2bua.calls.ears import Ears
 from b2bua.calls.events import Events
-from b2bua.calls.headers import Header, across
+from b2bua.calls.headers import Header, Party, across
 from b2bua.calls.leg import Dial, Ended, Invite, Leg, LegEvent, Progress
 from b2bua.calls.path import Mixer
 from b2bua.calls.reason import EndReason
@@ -121,9 +121,10 @@ class Exchange:
                          trust_identity=sender.trust_identity and receiver.trust_identity)
         return [*headers, ("Max-Forwards", str(invite.headers.max_forwards() - 1))]  # RFC 7332
 
-    def dial(self, call: Call, to_peer: str, number: str, headers: Sequence[Header] = ()) -> Leg:
-        """A further leg of this call: an INVITE with the caller's identity and codecs. Raises DialError."""
-        leg = self._dialer.dial(Dial(to_peer, number, call.invite.caller, headers, call.invite.codecs))
+    def dial(self, call: Call, to_peer: str, number: str, headers: Sequence[Header] = (),
+             caller: Party | None = None) -> Leg:
+        """A further leg of this call, with the caller's codecs and (or else `caller`'s) identity. Raises DialError."""
+        leg = self._dialer.dial(Dial(to_peer, number, caller or call.invite.caller, headers, call.invite.codecs))
         leg.endpoint = routing.endpoint_of(self.directory, self.peers[to_peer], number)
         self.owns(call, leg)
         call.add(leg)

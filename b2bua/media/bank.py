@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -41,6 +42,13 @@ class BankView:
     def tick(self) -> int:
         """The tick in progress; frames below it are complete."""
         return int(self._bank.tick())
+
+    def frame(self, slots: Sequence[int], tick: int) -> Samples:
+        """One frame of several rows, (slots, samples); a row that has not written it is silent."""
+        rows = np.asarray(slots, np.intp)
+        out: Samples = self._frames[rows, tick % self.ring_frames]
+        out[self._heads[rows] <= tick] = 0
+        return out
 
     def read(self, slot: int, begin: int, end: int) -> tuple[Samples, int]:
         """Frames [begin, end) of a row as samples, and how many of them were overwritten before we came.

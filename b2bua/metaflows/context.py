@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 from b2bua.calls.call import Call
 from b2bua.calls.directory import Endpoint
-from b2bua.calls.headers import Header
+from b2bua.calls.headers import Header, Party
 from b2bua.calls.leg import Leg
 from b2bua.metaflows.match import Slow
 from config.settings import Peer
@@ -103,7 +103,8 @@ class Recorder(Protocol):
 class Dials(Protocol):
     """Sends an INVITE for a further leg of a call: the Exchange."""
 
-    def dial(self, call: Call, to_peer: str, number: str, headers: Sequence[Header] = ()) -> Leg:
+    def dial(self, call: Call, to_peer: str, number: str, headers: Sequence[Header] = (),
+             caller: Party | None = None) -> Leg:
         """Raises DialError."""
 
 

@@ -64,6 +64,7 @@ class SipEndpoint:
         self.gate: pj.Gate
         self.arrived: Arrived = lambda leg, invite: leg.hangup(EndReason.from_code(503, "not ready"))
         self.on_stats: Callable[[SipLeg, Any], None] = lambda leg, stats: None
+        self.on_media: Callable[[SipLeg], None] = lambda leg: None
 
     # -- life -----------------------------------------------------------------------------------------------------
 
@@ -183,7 +184,12 @@ class SipEndpoint:
         leg.carried_by(dialog)
         leg.gone = self._gone
         leg.stats = self.on_stats
+        leg.on_media = self._media_changed
         self._legs.add(leg)
+
+    def _media_changed(self, leg: SipLeg) -> None:
+        self.bridge.media_changed(leg)
+        self.on_media(leg)
 
     def _gone(self, leg: SipLeg) -> None:
         # Not at once: we are inside a callback of the very object that goes.

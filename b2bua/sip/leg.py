@@ -48,7 +48,9 @@ class SipLeg(Leg):
         self.preferred_codecs: Sequence[str] = ()
         self.gone: Callable[[SipLeg], None] = lambda leg: None
         self.stats: Callable[[SipLeg, Any], None] = lambda leg, stats: None
+        self.on_media: Callable[[SipLeg], None] = lambda leg: None
         self._method = peer.dtmf
+        self._inband = peer.inband
         self._dialog: Dialog | None = None
         self._loop = loop
         self._keys = Keys(self.emit, loop, fuse_ms)
@@ -207,6 +209,7 @@ class SipLeg(Leg):
         if self._hold_retry is not None:
             self._hold_retry.cancel()
         self.emit(Ended(reason))
+        self.on_media(self)
         self.gone(self)
 
     def media_changed(self, status: int) -> None:
@@ -219,6 +222,7 @@ class SipLeg(Leg):
             stats = pj.stream_stats(self._dialog.getId())
             self._codec = f"{stats.codec}/{stats.clock_rate_hz}".lower() if stats.valid else self._codec
         self.emit(MediaChanged())
+        self.on_media(self)
         held = status == pj.PJSUA_CALL_MEDIA_REMOTE_HOLD
         if held != self._held_by_far_end:
             self._held_by_far_end = held
@@ -234,6 +238,21 @@ class SipLeg(Leg):
             self._keys.update(Source.RFC4733, duration_ms)
         if end:
             self._keys.end(Source.RFC4733, duration_ms)
+
+    @property
+    def needs_listener(self) -> bool:
+        """Are its digits in its audio? `auto`: when no telephone-event was negotiated."""
+        if self._inband != "auto" or self.port is None or self._dialog is None:
+            return self._inband == "always" and self.port is not None
+        stats = pj.stream_stats(self._dialog.getId())
+        return bool(stats.valid) and stats.rx_event_pt < 0
+
+    def tone_heard(self, digit: str, duration_ms: int | None) -> None:
+        """From the DTMF detector: a tone began (None) or ended."""
+        if duration_ms is None:
+            self._keys.begin(digit, Source.INBAND)
+        else:
+            self._keys.end(Source.INBAND, duration_ms)
 
     def info_came(self, content_type: str, body: str) -> tuple[int, str]:
         """An INFO came; returns the code of its answer and a header for it."""

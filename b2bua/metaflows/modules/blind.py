@@ -19,7 +19,7 @@ import re
 
 from b2bua.calls import reason as reasons
 from b2bua.calls.exchange import DialError
-from b2bua.calls.headers import Header, escape_user
+from b2bua.calls.headers import Header, Party, escape_user
 from b2bua.calls.leg import Answered, Ended, Leg, LegEvent, LegState, ReferProgress
 from b2bua.metaflows.context import Context, Outcome, Report
 
@@ -155,12 +155,17 @@ class Blind:
 
     # -- by our own INVITE --------------------------------------------------------------------------------------
 
+    def _kept_party(self) -> Party | None:
+        """Whom the target will talk to: the transferee. None: the caller of this call is it."""
+        return self._transferee.party if self._transferee.direction == "outbound" else None
+
     async def _by_invite(self) -> Report:
         if self._transferee.state is LegState.ENDED:
             return self._transferee_left()
         hops = ("Max-Forwards", str(self._call.invite.headers.max_forwards() - 1))
         try:
-            target = self._parts.exchange.dial(self._call, self._target_peer, self._number, [self._referred_by(), hops])
+            target = self._parts.exchange.dial(self._call, self._target_peer, self._number, [self._referred_by(), hops],
+                                               self._kept_party())
         except DialError as error:
             self._code = error.reason.code
             return Report(Outcome.FAILED, error.reason.text)
