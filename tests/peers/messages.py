@@ -57,9 +57,10 @@ class SipMessage:
 
     @property
     def label(self) -> str:
-        """For people: `INVITE sip:1001 (SDP)`, `183 Session Progress (SDP)`, `NOTIFY sip:b2bua (200 OK)`."""
+        """For people: `INVITE sip:1001 (SDP)`, `183 Session Progress (SDP)`, `NOTIFY (200 OK)`."""
         if self.is_request:
-            text = self.start_line.removesuffix(" SIP/2.0").partition("@")[0]
+            method, uri = self.start_line.split()[:2]
+            text = f"{method} {uri.partition('@')[0]}" if method == "INVITE" else method
         else:
             text = self.start_line.removeprefix("SIP/2.0 ")
         if self.method == "REFER" and self.is_request:

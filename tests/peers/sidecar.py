@@ -23,7 +23,7 @@ from tests.peers.ports import free_port
 
 ACCOUNT_ID = "0123456789abcdef0123456789abcdef"
 API_KEY = "an api key of the tests"
-POLL_S = 0.02
+POLL_S = 0.05
 
 METAFLOWS = {
     "binding_digit": "*",
