@@ -20,7 +20,8 @@ from b2bua.calls.reason import EndReason
 from b2bua.calls.routing import asserted_party
 from b2bua.sip.bridge import Bridge
 from b2bua.sip.dialog import Dialog, barrier
-from b2bua.sip.leg import SipLeg, _param, header
+from b2bua.sip.leg import SipLeg
+from b2bua.sip.params import op_param
 from b2bua.sip.start import account_config, codec_priorities, endpoint_config, transports
 from b2bua.sip.watch import MediaWatch
 from config.settings import Peer, Settings
@@ -155,10 +156,8 @@ class SipEndpoint:
         leg.preferred_codecs = dial.codecs
         dialog = Dialog(self._account, leg)
         self._own(leg, dialog)
-        prm = _param()
+        prm = op_param(headers=dial.headers)
         prm.txOption.localUri = dial.caller.name_addr(self.public_host)
-        for name, value in dial.headers:
-            prm.txOption.headers.append(header(name, value))
         try:
             dialog.makeCall(target, prm)
         except pj.Error as error:

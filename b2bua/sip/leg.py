@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -28,6 +27,8 @@ from b2bua.calls.leg import (
 )
 from b2bua.calls.reason import EndReason
 from b2bua.sip.dialog import Dialog
+from b2bua.sip.hold import Hold
+from b2bua.sip.params import op_param
 from config.settings import Peer
 
 log = logging.getLogger(__name__)
@@ -56,9 +57,7 @@ class SipLeg(Leg):
         self._keys = Keys(self.emit, loop, fuse_ms)
         self._codec: str | None = None
         self._progress: tuple[int, bool] | None = None
-        self._held_by_far_end = False
-        self._hold_wanted = False
-        self._hold_retry: asyncio.TimerHandle | None = None
+        self._hold = Hold(leg_id, direction == "outbound", loop)
         self._refer_answered = True
         self._hanging_up: EndReason | None = None
         self._reason_header = ""
@@ -83,53 +82,35 @@ class SipLeg(Leg):
         self._limit(codecs)
         if media and code in (180, 181):
             code, text = 183, "Session Progress"
-        self._do("ring", lambda dialog: dialog.answer(_param(code, text)))
+        self._do("ring", lambda dialog: dialog.answer(op_param(code, text)))
 
     def answer(self, codecs: Sequence[str] = ()) -> None:
         """200."""
         if self.state in (LegState.TRYING, LegState.EARLY):
             self._limit(codecs)
             self.state = LegState.UP
-            self._do("answer", lambda dialog: dialog.answer(_param(200, "OK")))
+            self._do("answer", lambda dialog: dialog.answer(op_param(200, "OK")))
 
     def hangup(self, reason: EndReason) -> None:
         """Final answer, CANCEL or BYE."""
         if self.state is LegState.ENDED or self._hanging_up is not None:
             return
         self._hanging_up = reason
+        self._hold.close()
         code = reason.code if reason.code >= 300 else 603  # an INVITE that waits needs a final answer
         headers = [("Reason", reason.header)] if reason.header else []
-        self._do("hang up", lambda dialog: dialog.hangup(_param(code, "", headers)))  # a text would add a Reason
+        self._do("hang up", lambda dialog: dialog.hangup(op_param(code, "", headers)))  # a text would add a Reason
         if self._dialog is None:
             self._end(reason)
 
     def hold(self, on: bool) -> None:
         """Re-INVITE with sendonly, or back to sendrecv."""
-        self._hold_wanted = on
-        if self.state is LegState.UP:
-            self._reinvite()
-
-    def _reinvite(self) -> None:
-        self._hold_retry = None
-        if self._hanging_up is not None or self.state is not LegState.UP:
-            return
-        prm = _param()
-        try:
-            assert self._dialog is not None
-            if self._hold_wanted:
-                self._dialog.setHold(prm)
-            else:
-                prm.opt.flag = pj.PJSUA_CALL_UNHOLD
-                self._dialog.reinvite(prm)
-        except pj.Error as error:
-            log.info("leg %s: re-INVITE has to wait: %s", self.id, error.reason)
-            self.glare()
+        if self.state is LegState.UP and self._dialog is not None and self._hanging_up is None:
+            self._hold.put(self._dialog, on)
 
     def glare(self) -> None:
-        """Both sides sent a re-INVITE (491), or one is under way: try again after RFC 3261 §14.1's back-off."""
-        if self._hold_retry is None:
-            low, high = (2.1, 4.0) if self.direction == "outbound" else (0.0, 2.0)
-            self._hold_retry = self._loop.call_later(random.uniform(low, high), self._reinvite)
+        """Our re-INVITE got 491."""
+        self._hold.glare()
 
     def send_digit(self, digit: str, duration_ms: int) -> None:
         """By RFC 4733 where the far end takes events, else by INFO."""
@@ -157,7 +138,7 @@ class SipLeg(Leg):
     def refer(self, target: str, headers: Sequence[Header] = ()) -> None:
         """REFER; a failure to send it is a final ReferProgress too."""
         self._refer_answered = False
-        error = self._do("send REFER", lambda dialog: dialog.xfer(target, _param(headers=headers)))
+        error = self._do("send REFER", lambda dialog: dialog.xfer(target, op_param(headers=headers)))
         if error is not None:
             self._loop.call_soon(self.emit, ReferProgress(500, error, True, False))
 
@@ -206,8 +187,7 @@ class SipLeg(Leg):
         self.reason = reason
         self.port = None
         self._keys.close()
-        if self._hold_retry is not None:
-            self._hold_retry.cancel()
+        self._hold.close()
         self.emit(Ended(reason))
         self.on_media(self)
         self.gone(self)
@@ -224,8 +204,8 @@ class SipLeg(Leg):
         self.emit(MediaChanged())
         self.on_media(self)
         held = status == pj.PJSUA_CALL_MEDIA_REMOTE_HOLD
-        if held != self._held_by_far_end:
-            self._held_by_far_end = held
+        if held != self._hold.by_far_end:
+            self._hold.by_far_end = held
             self.emit(Held(held))
 
     def event_heard(self, digit: str, stamp_ms: int, duration_ms: int, update: bool, end: bool) -> None:
@@ -281,7 +261,7 @@ class SipLeg(Leg):
     @property
     def should_be_heard(self) -> bool:
         """Is its far end supposed to send RTP now? Not before the answer and not on hold."""
-        return self.state is LegState.UP and self.port is not None and not (self._held_by_far_end or self._hold_wanted)
+        return self.state is LegState.UP and self.port is not None and not (self._hold.by_far_end or self._hold.wanted)
 
     def packets_received(self) -> int:
         """RTP packets of the stream in use."""
@@ -291,23 +271,3 @@ class SipLeg(Leg):
     def let_go(self) -> None:
         """Drop the dialog: its C++ side is destroyed here, on the SIP thread."""
         self._dialog = None
-
-
-def _param(code: int = 0, text: str = "", headers: Sequence[Header] = ()) -> pj.CallOpParam:
-    prm = pj.CallOpParam(True)
-    prm.opt.audioCount = 1
-    prm.opt.videoCount = 0
-    prm.opt.textCount = 0
-    if code:
-        prm.statusCode = code
-        prm.reason = text
-    for name, value in headers:
-        prm.txOption.headers.append(header(name, value))
-    return prm
-
-
-def header(name: str, value: str) -> pj.SipHeader:
-    """One header field for PJSIP."""
-    field = pj.SipHeader()
-    field.hName, field.hValue = name, value
-    return field
