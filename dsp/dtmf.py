@@ -109,19 +109,21 @@ class Detector:
         self._held.fall[legs] = np.minimum(self._held.fall[legs], onset)
         events = self._end(legs[is_held])
         self._held.press(legs, digit[verdict.row], onset, fall, verdict.peak, verdict.detuning_hz)
-        return events + [self._event(int(leg), None) for leg in legs]
+        return events + self._events(legs, None)
 
     def _end(self, legs: Index) -> list[Event]:
         """Tell and forget keys that are no longer down."""
-        lengths = np.maximum(self._held.fall[legs] - self._held.onset[legs], 0.0) / RATE_HZ
-        events = [self._event(leg, length) for leg, length in zip(legs.tolist(), lengths.tolist(), strict=True)]
+        length = np.maximum(self._held.fall[legs] - self._held.onset[legs], 0.0) / RATE_HZ
+        events = self._events(legs, length)
         self._held.forget(legs)
         return events
 
-    def _event(self, leg: int, duration_s: float | None) -> Event:
-        """What happens to the key that is down on a leg."""
-        onset_s = float(self._held.onset[leg] - self._tape.delay) / RATE_HZ
-        return Event(leg, DIGITS[self._held.digit[leg]], onset_s, duration_s)
+    def _events(self, legs: Index, duration_s: NDArray[np.float64] | None) -> list[Event]:
+        """What happens to the keys that are down on some legs."""
+        onset_s = (self._held.onset[legs] - self._tape.delay) / RATE_HZ
+        digits = [DIGITS[digit] for digit in self._held.digit[legs].tolist()]
+        durations_s = [None] * len(digits) if duration_s is None else duration_s.tolist()
+        return list(map(Event, legs.tolist(), digits, onset_s.tolist(), durations_s))
 
 
 def detect(samples: ArrayLike, rate_hz: int = RATE_HZ) -> list[Event]:

@@ -8,7 +8,7 @@ blocks of all legs are one product. Imports only numpy. Any thread; keeps no sta
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 Real = NDArray[np.float32]
@@ -78,6 +78,12 @@ def sliding_phasors(samples: Real, basis: Real, hop: int) -> Complex:
     samples  (legs, samples) float32, any unit
     basis    (block, 2 * tones) float32 from `tone_basis`
     returns  (hops, legs, tones) complex64, first block at sample 0
+    raises   ValueError when there is less than one block
     """
-    blocks = sliding_window_view(samples, basis.shape[0], axis=1)[:, ::hop]
-    return phasors(blocks.transpose(1, 0, 2), basis)
+    size, (row, step) = basis.shape[0], samples.strides
+    hops = (samples.shape[1] - size) // hop + 1
+    if hops < 1:
+        raise ValueError(f"{samples.shape[1]} samples, basis of {size}")
+    # Blocks first: each is then one plain product of all legs, and none is copied
+    shape, strides = (hops, samples.shape[0], size), (hop * step, row, step)
+    return phasors(as_strided(samples, shape, strides, writeable=False), basis)

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp import edges
-from dsp.edges import HALF, HOP, MIDDLE, TONES_HZ, crossing, envelopes, tones_of
+from dsp.edges import HALF, MIDDLE, TONES_HZ, crossing, envelopes, tones_of
 from dsp.tape import FRAME, RATE_HZ
 
 SHORTEST_PAUSE = 200  # samples, 25 ms: between the 20 ms of a lost packet and the 30 ms that separate digits
+HOP = 40  # samples, 5 ms: half the window, so that a pause always shows
 MOST_DRIFT_HZ = np.array([36.0, 60.0])  # low, high: half the way to the next tone; beyond it is another key
 SPAN = FRAME + edges.WINDOW  # samples needed to see the hops of one frame, and the last hop of the frame before
 IDLE = -1
@@ -56,19 +57,19 @@ class Held:
         first = 1 + present[1:].argmax(axis=0)
         last = hops - present[:0:-1].argmax(axis=0)
         # A tone that sounded when the last frame ended, and is gone in the first hop of this one, fell between them
-        start_fall = np.where(np.isinf(self.fall[legs]) & ~present[1], start + crossing(strength, 0 * first), np.inf)
-        fall = np.minimum(self.fall[legs], start_fall)
-        rise = np.where(present[first - 1, np.arange(len(legs))], -np.inf, start + crossing(strength, first - 1))
+        is_between = np.isinf(self.fall[legs]) & ~present[1]
+        fall = np.where(is_between, start + crossing(strength, 0 * first, HOP), self.fall[legs])
+        rise = np.where(present[first - 1, np.arange(len(legs))], -np.inf, start + crossing(strength, first - 1, HOP))
         until = np.where(is_heard, rise, start + MIDDLE + HOP * hops)
         is_over = until - fall >= SHORTEST_PAUSE
-        new_fall = np.where(last == hops, np.inf, start + crossing(strength, np.minimum(last, hops - 1)))
+        new_fall = np.where(last == hops, np.inf, start + crossing(strength, np.minimum(last, hops - 1), HOP))
         self.fall[legs] = np.where(is_heard & ~is_over, new_fall, fall)
         return np.asarray(legs[is_over])
 
     def _presence(self, legs: Index, sound: Real) -> tuple[Real, NDArray[np.bool_]]:
         """Strength of the weaker tone, 1.0 as when pressed, and whether it is this key's; both (hops, legs)."""
         digit = self.digit[legs]
-        envelope = envelopes(sound, digit)
+        envelope = envelopes(sound, digit, HOP)
         strength = (np.sqrt(envelope.real**2 + envelope.imag**2) / self._peak[legs]).min(axis=2)
         advance = np.angle((envelope[1:] * envelope[:-1].conj()).sum(axis=0)) / (2.0 * np.pi)
         off = advance - (TONES_HZ[tones_of(digit)] + self._detuning_hz[legs]) * (HOP / RATE_HZ)

@@ -21,7 +21,6 @@ BEFORE = 160  # samples, 20 ms: what the line sounds like without the key
 TAPER = 40  # samples, 5 ms: keeps dial tone out of the band above it
 HOP = 44  # samples, 5.5 ms: five windows in the span
 WINDOWS = (SPAN - WINDOW) // HOP + 1
-COARSE = 16  # samples; a slow rotation over the span is the outer product of a coarse and a fine one
 BAND_HZ = (530.0, 3800.0)  # where a clear line has nothing but the digit: above dial tone, below the channel's edge
 
 MOST_DETUNING = 0.0205  # of the frequency: 1.5 % + 2 Hz (Q.24 table 1), and 2 Hz for noise; 3.5 % is to be refused
@@ -52,17 +51,8 @@ def _flat_top() -> NDArray[np.float64]:
     return window
 
 
-def _probes(window: NDArray[np.float64]) -> Complex:
-    """(8, SPAN): each tone, weighted so that a sine of amplitude 1.0 gives 1.0 in a signal not yet windowed."""
-    square = window * window
-    turns = np.exp(-2j * np.pi * np.outer(TONES_HZ, TIME_S))
-    return np.asarray(turns * square * (2.0 / square.sum()), np.complex64)
-
-
-TIME_S = (np.arange(SPAN) - (SPAN - 1) / 2) / RATE_HZ
 TOP = _flat_top()
 CALM = hann(BEFORE)
-PROBES = _probes(TOP)
 NOMINAL_TURNS = np.exp(  # (WINDOWS, 8): undo what an exact tone turns from window to window
     np.outer(np.arange(WINDOWS), -2j * np.pi * HOP / RATE_HZ * TONES_HZ)
 ).astype(np.complex64)
@@ -73,12 +63,14 @@ class Steadiness(NamedTuple):
 
     detuning_hz (legs, 2) off the nominal frequency, low tone first
     detuning    (legs,) fraction of the nominal frequency, the worse tone
+    peak        (legs, 2) amplitude, int16 steps, low tone first
     bend        (legs,) radians rms off a straight line of phase, the worse tone
     evenness    (legs,) weakest against mean amplitude, the worse tone
     """
 
     detuning_hz: Real
     detuning: Real
+    peak: Real
     bend: Real
     evenness: Real
 
@@ -92,7 +84,7 @@ class Steadiness(NamedTuple):
 class Evidence(NamedTuple):
     """What is on the line. Powers are fractions of the power of both tones.
 
-    peak        (legs, 2) amplitude of low and high tone, int16 steps
+    peak        (legs, 2) as in `Steadiness`
     rest        (legs,) in the band beside the tones
     hum         (legs,) below the band
     rest_before (legs,) in the band before the onset
@@ -142,11 +134,14 @@ def steadiness(sound: Real, digit: Index) -> Steadiness:
     pieces = pieces * np.exp(-1j * order * advance)
     phase = np.angle(pieces * pieces.sum(axis=0).conj())
     slope = (order * phase).sum(axis=0) / (order * order).sum()
-    bend = np.sqrt(((phase - order * slope) ** 2).mean(axis=0)).max(axis=1)
+    bend = np.sqrt(((phase - order * slope) ** 2).sum(axis=0) / WINDOWS).max(axis=1)
     strength = np.abs(pieces)
-    evenness = (strength.min(axis=0) / np.maximum(strength.mean(axis=0), TINY)).min(axis=1)
+    evenness = (strength.min(axis=0) / np.maximum(strength.sum(axis=0) / WINDOWS, TINY)).min(axis=1)
     detuning_hz = (advance + slope) / np.float32(2.0 * np.pi * step_s)
-    return Steadiness(detuning_hz, np.abs(detuning_hz / TONES_HZ[tone]).max(axis=1), bend, evenness)
+    # What a Hann window takes from a tone this many bins off its middle
+    bins = detuning_hz * np.float32(WINDOW / RATE_HZ)
+    peak = np.abs((pieces * np.exp(-1j * order * slope)).sum(axis=0)) / WINDOWS / (np.sinc(bins) / (1.0 - bins * bins))
+    return Steadiness(detuning_hz, np.abs(detuning_hz / TONES_HZ[tone]).max(axis=1), peak, bend, evenness)
 
 
 def powers(sound: Real, window: NDArray[np.float64]) -> tuple[Real, Real]:
@@ -162,27 +157,13 @@ def powers(sound: Real, window: NDArray[np.float64]) -> tuple[Real, Real]:
     return power[:, low : high + 1].sum(axis=1), power[:, 1 : low - 1].sum(axis=1)
 
 
-def _rotations(detuning_hz: Real) -> Complex:
-    """exp(-j 2 pi f t) over the span, t = 0 in its middle.
+def measure(sound: Real, before: Real, peak: Real) -> Evidence:
+    """Weigh the two tones against everything else on the line.
 
-    detuning_hz  (legs, 2)
-    returns      (legs, 2, SPAN) complex64
+    sound    (legs, SPAN) float32, int16 steps, at 8 kHz
+    before   (legs, BEFORE) float32, what came before the onset
+    peak     (legs, 2) from `steadiness`
     """
-    turn = (-2j * np.pi) * detuning_hz[..., None]
-    coarse = np.exp(turn * TIME_S[::COARSE]).astype(np.complex64)
-    fine = np.exp(turn * (np.arange(COARSE) / RATE_HZ)).astype(np.complex64)
-    return np.asarray((coarse[..., :, None] * fine[..., None, :]).reshape(*detuning_hz.shape, SPAN))
-
-
-def measure(sound: Real, before: Real, digit: Index, detuning_hz: Real) -> Evidence:
-    """Weigh the two tones, at their own frequencies, against everything else.
-
-    sound       (legs, SPAN) float32, int16 steps, at 8 kHz
-    before      (legs, BEFORE) float32, what came before the onset
-    digit       (legs,) index into `DIGITS`
-    detuning_hz (legs, 2) from `steadiness`
-    """
-    peak = np.abs(np.einsum("lts,ls->lt", PROBES[tones_of(digit)] * _rotations(detuning_hz), sound))
     pair = np.maximum(0.5 * (peak * peak).sum(axis=1), TINY)
     band, hum = powers(sound, TOP)
     band_before, hum_before = powers(before, CALM)

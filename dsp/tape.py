@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tape: the last 120 ms of every leg at 8 kHz, whatever rate the bank has.
+"""Tape: the last 100 ms of every leg at 8 kHz, whatever rate the bank has.
 
 Owns decimation and history. Everything behind it knows one rate only, so the rate of the bank costs one product and
 nothing else. Imports only numpy. One thread, that of the detector.
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 RATE_HZ = 8000  # of everything behind the tape; DTMF needs 1.7 kHz, its harmonics 3.4 kHz
 FRAME = 160  # samples, 20 ms
-LENGTH = 6 * FRAME  # samples that `last` can give, 120 ms: an onset 90 ms ago and what was before it
+LENGTH = 5 * FRAME  # samples that `last` can give, 100 ms: an onset 75 ms ago and what was before it
 REELS = 3  # tape is this many lengths long and is rewound when full, so that rows stay contiguous
 CHUNK = 10  # samples at 8 kHz made by one row of the decimation product; 10 to 20 are the quickest
 FILTER_SPAN = 7  # length of the decimation filter, samples at 8 kHz

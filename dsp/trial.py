@@ -56,7 +56,7 @@ def cut(sound: Real, first: When, samples: int) -> Real:
     returns  (rows, samples)
     """
     start = np.clip(np.rint(first).astype(np.intp), 0, sound.shape[1] - samples)
-    return np.take_along_axis(sound, start[:, None] + np.arange(samples), axis=1)
+    return np.asarray(sound[np.arange(len(sound))[:, None], start[:, None] + np.arange(samples)])
 
 
 def _begins(rises: When) -> tuple[When, Truth]:
@@ -83,11 +83,11 @@ def judge(tape: Real, digit: Index) -> Verdict:
     span = cut(tape[row], first, proof.SPAN)
     steady = proof.steadiness(span, digit[row])
     kept = np.flatnonzero(steady.holds())
-    row, detuning_hz = row[kept], steady.detuning_hz[kept]
+    row = row[kept]
     if not row.size:
         return NOTHING
     before = cut(tape[row], onset[row] - AWAY - proof.BEFORE, proof.BEFORE)
-    found = proof.measure(span[kept], before, digit[row], detuning_hz)
+    found = proof.measure(span[kept], before, steady.peak[kept])
     is_digit = found.is_pair() & np.where(is_sharp[row], found.is_added(), found.is_clear())
     row = row[is_digit]
-    return Verdict(row, onset[row], fall[row], found.peak[is_digit], detuning_hz[is_digit])
+    return Verdict(row, onset[row], fall[row], found.peak[is_digit], steady.detuning_hz[kept[is_digit]])

@@ -1,22 +1,36 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ours against spandsp: every limit, latency, talk-off, throughput. `python -m tests.bench.detector --help`."""
+"""Ours against spandsp: every limit, times, talk-off, throughput.
+
+    python -m tests.bench.detector                           some minutes
+    python -m tests.bench.detector --cases 5000 --hours 20 --prompts FOLDER --only talk-off
+"""
 
 import argparse
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsp.dtmf import Detector, Event
+from dsp.tones import DIGITS, press, to_int16
 from tests.bench.spandsp import Spandsp
-from tests.corpus.limits import LIMITS, Case
+from tests.corpus import speech
+from tests.corpus.keys import noise_below
+from tests.corpus.limits import LIMITS, Make, case, some_key
+from tests.corpus.noises import noises
 
-BATCH = 500
+Pcm = NDArray[np.int16]
+MINUTE = 60 * 8000  # samples
+PITCHES = (1.0, 0.9, 1.1, 1.2)  # a recording at another speed is another speaker
 
 
-def listen(recordings: list[NDArray[np.int16]], rate_hz: int) -> tuple[list[list[Event]], list[list[tuple[str, float]]]]:
-    """Events of each recording, and its begins with the end of the packet that brought them, all in one bank."""
+def listen(recordings: list[Pcm], rate_hz: int) -> tuple[list[list[Event]], list[list[tuple[str, float]]]]:
+    """Ends of each recording, and its begins with the end of the packet that brought them, all in one bank."""
     frame = rate_hz // 50
     steps = -(-max(pcm.size for pcm in recordings) // frame) + 3
     bank = np.zeros((len(recordings), steps * frame), np.int16)
@@ -34,39 +48,133 @@ def listen(recordings: list[NDArray[np.int16]], rate_hz: int) -> tuple[list[list
     return ends, begins
 
 
-def cases(make: Callable[[np.random.Generator, int], Case], count: int, rate_hz: int, seed: int) -> list[Case]:
-    """Random cases of one limit."""
+def passed(make: Make, count: int, rate_hz: int, seed: int, peer: Spandsp | None = None) -> float:
+    """Per cent of random cases of one limit that come out right, ours or the peer's."""
     rng = np.random.default_rng(seed)
-    return [make(rng, rate_hz) for _ in range(count)]
+    made = [make(rng, rate_hz) for _ in range(count)]
+    if peer:
+        heard = ["".join(digit for digit, _ in peer.detect(one.pcm)) for one in made]
+    else:
+        heard = ["".join(event.digit for event in ends) for ends in listen([one.pcm for one in made], rate_hz)[0]]
+    return 100.0 * sum(got == one.expected for got, one in zip(heard, made, strict=True)) / count
 
 
-def limits(count: int, rates: list[int], peer: Spandsp | None, only: str) -> None:
-    """Print the share of cases of each limit that come out right."""
+def limits(count: int, rates: list[int], peer: Spandsp, seed: int) -> None:
+    """Print how every limit is kept."""
     print(f"{'limit, % right of ' + str(count):42}", *(f"{rate // 1000:5} kHz" for rate in rates), "  spandsp")
-    for seed, (name, make) in enumerate(LIMITS.items()):
-        if only not in name:
-            continue
-        cells = []
-        for rate_hz in rates:
-            made = cases(make, count, rate_hz, seed)
-            ends, _ = listen([case.pcm for case in made], rate_hz)
-            right = sum("".join(e.digit for e in heard) == case.expected for heard, case in zip(ends, made, strict=True))
-            cells.append(f"{100 * right / count:9.1f}")
-        if peer:
-            made = cases(make, count, 8000, seed)
-            right = sum("".join(d for d, _ in peer.detect(case.pcm)) == case.expected for case in made)
-            cells.append(f"{100 * right / count:9.1f}")
-        print(f"{name:42}", *cells, flush=True)
+    for number, (name, make) in enumerate(LIMITS.items(), seed):
+        cells = [passed(make, count, rate_hz, number) for rate_hz in rates] + [passed(make, count, 8000, number, peer)]
+        print(f"{name:42}", *(f"{cell:9.1f}" for cell in cells), flush=True)
+
+
+def times(count: int, rates: list[int], peer: Spandsp, seed: int) -> None:
+    """Print latency of the begin, and errors of onset and duration, for held keys at any level and SNR above 12 dB."""
+    for rate_hz in rates:
+        rng = np.random.default_rng(seed)
+        made = []
+        for _ in range(count):
+            key = some_key(rng, on_s=rng.uniform(0.06, 2.0), twist=rng.uniform(-8, 4), low_detuning=rng.uniform(-0.015, 0.015))
+            snr_db = rng.uniform(12, 40)
+            made.append(case([key], key.digit, rate_hz, lambda s, k=key, snr=snr_db: noise_below(rng, s, k, snr, rate_hz)))
+        ends, begins = listen([one.pcm for one in made], rate_hz)
+        rows = []
+        for one, end, begin in zip(made, ends, begins, strict=True):
+            if len(end) == 1:
+                key = one.keys[0]
+                onset, length = abs(end[0].onset_s - key.start_s), abs(end[0].duration_s - key.on_s)
+                rows.append((begin[0][1] - key.start_s, onset, length))
+        table = 1000 * np.percentile(rows, (50, 95), axis=0)
+        print(f"{rate_hz} Hz, ms median / p95 of {len(rows)}/{count}: latency {table[0, 0]:.1f} / {table[1, 0]:.1f},",
+              f"onset {table[0, 1]:.2f} / {table[1, 1]:.2f}, duration {table[0, 2]:.2f} / {table[1, 2]:.2f}")  # fmt: skip
+    late = [peer.detect(one.pcm)[0][1] - one.keys[0].start_s for one in made if rate_hz == 8000 and peer.detect(one.pcm)]
+    if late:
+        print("spandsp latency, ms median / p95: {:.1f} / {:.1f}".format(*(1000 * np.percentile(late, (50, 95)))))
+
+
+def voices(hours: float, prompts: list[Path], seed: int) -> Iterator[tuple[str, Pcm]]:
+    """Speech from every source at hand, a minute or more at a time; synthetic speech makes up the hours."""
+    rng = np.random.default_rng(seed)
+    for folder in prompts:
+        for pitch in PITCHES:
+            for pcm in speech.recorded(folder, pitch):
+                yield folder.name[:16], pcm
+    with tempfile.TemporaryDirectory() as room:
+        made = 0.0
+        while made < hours:
+            for name, pcm in (("espeak-ng", speech.espeak(rng)), ("flite", speech.flite(rng, Path(room) / "flite.wav"))):
+                made += pcm.size / RATE_PER_HOUR
+                yield name, pcm
+
+
+RATE_PER_HOUR = 8000 * 3600
+
+
+def talk_off(hours: float, prompts: list[Path], peer: Spandsp, seed: int) -> None:
+    """Print false digits an hour at -15 dBm0."""
+    tally: dict[str, list[float]] = {}
+    for name, pcm in voices(hours, prompts, seed):
+        rows = [pcm[first : first + MINUTE] for first in range(0, pcm.size, MINUTE)]
+        sums = tally.setdefault(name, [0.0, 0.0, 0.0])
+        for column, found in enumerate((pcm.size / RATE_PER_HOUR, sum(map(len, listen(rows, 8000)[0])), len(peer.detect(pcm)))):
+            sums[column] += found
+    for name, (length, ours, theirs) in [*tally.items(), ("all", np.sum(list(tally.values()), axis=0))]:
+        print(f"talk-off {name:18} {length:7.2f} h   ours {int(ours):3}   spandsp {int(theirs):3}", end="")
+        print(f"   an hour {ours / length:.3f}   {theirs / length:.3f}", flush=True)
+
+
+def calm(peer: Spandsp, length_s: float, seed: int) -> None:
+    """Print false digits on everything that is neither speech nor a key."""
+    for name, pcm in noises(np.random.default_rng(seed), length_s):
+        ours, theirs = len(listen([pcm], 8000)[0][0]), len(peer.detect(pcm))
+        if ours or theirs:
+            print(f"false digits in {length_s:.0f} s of {name:26} ours {ours:4}   spandsp {theirs:4}", flush=True)
+    print("false digits on all other noises: none")
+
+
+def throughput(legs: int, rates: list[int], seconds: float = 2.0) -> None:
+    """Print what a step costs when all legs speak, and when all press keys five times a second."""
+    rng = np.random.default_rng(1)
+    talk = speech.espeak(rng, 200)
+    for rate_hz in rates:
+        frame, steps = rate_hz // 50, int(50 * seconds)
+        keys = np.concatenate([to_int16(press(d, 0.1, rate_hz)) if n else np.zeros(rate_hz // 10, np.int16) for d in DIGITS for n in (0, 1)])
+        sounds = {"silence": np.zeros(4 * rate_hz, np.int16), "speech": np.repeat(talk, rate_hz // 8000), "keys": keys}
+        for name, sound in sounds.items():
+            starts = rng.integers(0, sound.size, legs)
+            detector, spent = Detector(legs, rate_hz), []
+            for step in range(steps):
+                frames = sound[(starts[:, None] + np.arange(step * frame, (step + 1) * frame)) % sound.size]
+                start = time.process_time()
+                detector.step(frames)
+                spent.append(time.process_time() - start)
+            cost = float(np.median(spent[5:]))
+            print(f"{rate_hz} Hz, {legs} legs of {name:8} {1000 * cost:6.2f} ms a step: {legs * 0.02 / cost:7.0f} legs a core", flush=True)
 
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, default=500)
-    parser.add_argument("--rates", type=int, nargs="+", default=[8000, 16000])
-    parser.add_argument("--only", default="")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", type=int, default=500, help="random cases of each limit")
+    parser.add_argument("--rates", type=int, nargs="+", default=[8000, 16000, 48000], help="Hz")
+    parser.add_argument("--hours", type=float, default=0.5, help="synthetic speech")
+    parser.add_argument("--prompts", type=Path, nargs="*", default=[], help="folders of recorded speech, WAV")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", nargs="+", default=["limits", "times", "talk-off", "calm", "throughput"])
     args = parser.parse_args()
-    limits(args.cases, args.rates, Spandsp(), args.only)
+    try:
+        peer = Spandsp()
+    except OSError:
+        sys.exit("libspandsp2 is not installed")
+    parts = {
+        "limits": lambda: limits(args.cases, args.rates, peer, args.seed),
+        "times": lambda: times(args.cases, args.rates, peer, args.seed),
+        "calm": lambda: calm(peer, 300.0, args.seed),
+        "talk-off": lambda: talk_off(args.hours, args.prompts, peer, args.seed),
+        "throughput": lambda: throughput(1000, args.rates),
+    }
+    for name, run in parts.items():
+        if name in args.only:
+            run()
 
 
 if __name__ == "__main__":
