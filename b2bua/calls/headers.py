@@ -31,8 +31,11 @@ class Headers:
 
     @classmethod
     def parse(cls, message: str) -> Headers:
-        """From a whole SIP message; folded lines are joined, the body is left out."""
-        head = message.replace("\r\n", "\n").split("\n\n", 1)[0]
+        """From a whole SIP message; folded lines are joined, the body is left out.
+
+        A lone CR ends a line, as it does for PJSIP: else it would smuggle a field past `across`.
+        """
+        head = as_text(message).replace("\r\n", "\n").replace("\r", "\n").split("\n\n", 1)[0]
         lines = re.sub(r"\n[ \t]+", " ", head).split("\n")[1:]
         pairs = (line.partition(":") for line in lines if ":" in line)
         return cls(tuple((name.strip(), value.strip()) for name, _, value in pairs))
@@ -52,7 +55,7 @@ class Headers:
     def max_forwards(self, default: int = 70) -> int:
         """Max-Forwards, or the default where it is absent or no number."""
         value = self.get("max-forwards")
-        return int(value) if value.isdigit() else default
+        return int(value) if re.fullmatch(r"[0-9]{1,9}", value) else default
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Party:
     @classmethod
     def parse(cls, value: str) -> Party:
         """From a From, To, or P-Asserted-Identity value. Never raises; unknown shapes give empty parts."""
-        match = re.match(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^<"]*))\s*<\s*([^>]*)>', value)
+        match = re.match(r'(?:"((?:[^"\\]|\\.)*)"\s*|([^<"]*))<\s*([^>]*)>', value.lstrip())
         if match:
             display = re.sub(r"\\(.)", r"\1", match[1]) if match[1] is not None else match[2].strip()
             uri = match[3]
@@ -81,6 +84,11 @@ class Party:
         return f'"{quoted}" <sip:{user}{host}>' if quoted else f"<sip:{user}{host}>"
 
 
+def as_text(received: str) -> str:
+    """What PJSIP gives us as text; bytes that are no UTF-8 (Python holds them as surrogates) become `?`."""
+    return received.encode("utf-8", "replace").decode()
+
+
 def user_of(uri: str) -> str:
     """The user part of a SIP or tel URI, unescaped, without parameters; empty if there is none."""
     match = re.match(r"(?i)(?:sips?:([^@]*)@|tel:([^;?]*))", uri.strip())
@@ -91,8 +99,8 @@ def user_of(uri: str) -> str:
 
 
 def escape_user(user: str) -> str:
-    """Escape a user part for a SIP URI (RFC 3261 §25.1 user-unreserved); `#` and control characters become %XX."""
-    return re.sub(r"[^A-Za-z0-9\-_.!~*'()&=+$,;?/]", lambda m: "".join(f"%{b:02X}" for b in m[0].encode()), user)
+    """Escape a user part for a SIP URI (RFC 3261 §25.1); `;` too, since `user_of` leaves parameters out."""
+    return re.sub(r"[^A-Za-z0-9\-_.!~*'()&=+$,?/]", lambda m: "".join(f"%{b:02X}" for b in m[0].encode()), user)
 
 
 def across(headers: Headers, *, trust_headers: bool, trust_identity: bool) -> list[Header]:
@@ -106,7 +114,7 @@ def across(headers: Headers, *, trust_headers: bool, trust_identity: bool) -> li
 
 def _across(fields: Iterable[Header], trust_headers: bool, trust_identity: bool) -> Iterator[Header]:
     for name, value in fields:
-        lower = name.lower()
+        lower = COMPACT.get(name.lower(), name.lower())
         if len(value) > MAX_VALUE:
             continue
         wanted = lower in ACROSS or (lower in IDENTITY and trust_identity) or lower.startswith("x-")

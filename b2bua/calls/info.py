@@ -25,13 +25,18 @@ def parse(content_type: str, body: str) -> tuple[str, int] | None:
         return FLASH, DEFAULT_MS
     if kind not in (RELAY, BARE):
         return None
-    fields = {name.lower(): value for name, value in re.findall(r"(?m)^\s*(\w+)\s*=\s*(\S+)\s*$", body)}
+    pairs = (line.partition("=") for line in body.splitlines() if "=" in line)
+    fields = {name.strip().lower(): value.strip() for name, _, value in pairs}
     signal = fields.get("signal", body.strip() if not fields else "")
     digit = _digit(signal)
     if digit is None:
         return None
-    duration = fields.get("duration", "")
-    return digit, min(int(duration), MAX_MS) if duration.isdigit() and int(duration) > 0 else DEFAULT_MS
+    return digit, _milliseconds(fields.get("duration", ""))
+
+
+def _milliseconds(text: str) -> int:
+    stated = re.fullmatch(r"0*([1-9][0-9]*)", text)
+    return min(int(stated[1][:6]), MAX_MS) if stated else DEFAULT_MS  # [:6]: int() refuses thousands of digits
 
 
 def _digit(signal: str) -> str | None:

@@ -68,13 +68,14 @@ class Path:
         return self._joint is not None and self._joint.stands
 
     def refresh(self) -> None:
-        """Media of a leg changed: connect, reconnect or forget."""
+        """Media of a leg changed: connect, reconnect or forget.
+
+        What stood before is connected again as well: after a re-INVITE the same number may be a new port (harmless
+        where it is not).
+        """
         wanted = _Joint.of(*self._legs) if self._legs else None
-        before = self._joint
-        if wanted == before:
-            return
-        self._joint = wanted
-        if before is not None and before.stands:
+        before, self._joint = self._joint, wanted
+        if before is not None and before != wanted and before.stands:
             self._mixer.disconnect(*before.ports)
             self._mixer.disconnect(*reversed(before.ports))
         if wanted is not None:

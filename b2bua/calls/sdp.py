@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from b2bua.calls.headers import as_text
+
 STATIC = {"0": "pcmu/8000", "3": "gsm/8000", "8": "pcma/8000", "9": "g722/8000", "18": "g729/8000"}  # RFC 3551 §6
 EVENT = "telephone-event/"
 
 
 def body_of(message: str) -> str:
     """The body of a SIP message as text, empty if it has none."""
-    head, separator, body = message.replace("\r\n", "\n").partition("\n\n")
+    head, separator, body = as_text(message).replace("\r\n", "\n").partition("\n\n")
     return body if separator and head else ""
 
 

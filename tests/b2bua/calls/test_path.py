@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How two legs hear each other, whatever becomes of their conference ports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from b2bua.calls.headers import Party
+from b2bua.calls.leg import LegState
+from b2bua.calls.path import Path
+from tests.fakes import FakeLeg
+
+
+@dataclass
+class Conference:
+    """Like PJSIP's: a port that is removed takes its connections along; only ports that exist may be named."""
+
+    ports: set[int] = field(default_factory=set)
+    wires: set[tuple[int, int]] = field(default_factory=set)
+    wrong: list[Any] = field(default_factory=list)
+
+    def add(self, port: int) -> None:
+        self.ports.add(port)
+
+    def remove(self, port: int) -> None:
+        self.ports.discard(port)
+        self.wires = {wire for wire in self.wires if port not in wire}
+
+    def connect(self, source: int, sink: int) -> None:
+        if not {source, sink} <= self.ports:
+            self.wrong.append(("connect", source, sink))
+        self.wires.add((source, sink))
+
+    def disconnect(self, source: int, sink: int) -> None:
+        if not {source, sink} <= self.ports:
+            self.wrong.append(("disconnect", source, sink))
+        self.wires.discard((source, sink))
+
+
+class Stage:
+    """Three legs and a path."""
+
+    def __init__(self, media: bool = True) -> None:
+        self.conference = Conference()
+        self.path = Path(self.conference)
+        self.a, self.b, self.c = (FakeLeg(name, "p", "inbound", Party("", "", "")) for name in "abc")
+        for number, leg in enumerate((self.a, self.b, self.c), start=1):
+            if media:
+                self.plug(leg, number)
+
+    def plug(self, leg: FakeLeg, port: int | None) -> None:
+        """A re-INVITE: the old port goes, the new one (of the same number, maybe) comes, and the leg says so."""
+        if leg.port is not None:
+            self.conference.remove(leg.port)
+        if port is not None:
+            self.conference.add(port)
+        leg.port = port
+        self.path.refresh()
+
+    def end(self, leg: FakeLeg) -> None:
+        if leg.port is not None:
+            self.conference.remove(leg.port)
+        leg.state, leg.port = LegState.ENDED, None
+
+    def hear(self) -> set[str]:
+        """Who hears each other: {"ab"}."""
+        names = {leg.port: leg.id for leg in (self.a, self.b, self.c) if leg.port is not None}
+        pairs = {frozenset(wire) for wire in self.conference.wires if wire[::-1] in self.conference.wires}
+        assert len(pairs) * 2 == len(self.conference.wires)
+        return {"".join(sorted(names[port] for port in pair)) for pair in pairs}
+
+
+def test_two_legs_with_media_hear_each_other_until_they_part() -> None:
+    stage = Stage()
+    stage.path.join(stage.a, stage.b)
+    assert stage.hear() == {"ab"}
+    assert stage.path.joined
+    stage.path.part()
+    assert stage.hear() == set()
+    assert not stage.path.joined
+
+
+def test_media_that_comes_later_is_connected_then() -> None:
+    stage = Stage(media=False)
+    stage.path.join(stage.a, stage.b)
+    stage.plug(stage.a, 1)
+    assert not stage.path.joined
+    stage.plug(stage.b, 2)
+    assert stage.hear() == {"ab"}
+
+
+def test_a_leg_whose_port_changes_is_followed() -> None:
+    stage = Stage()
+    stage.path.join(stage.a, stage.b)
+    stage.plug(stage.b, 9)
+    assert stage.hear() == {"ab"}
+    stage.plug(stage.b, None)
+    assert stage.hear() == set()
+    stage.plug(stage.b, 2)
+    assert stage.hear() == {"ab"}
+    assert stage.conference.wrong == []
+
+
+def test_a_new_port_of_the_same_number_is_connected_again() -> None:
+    """PJSIP makes the port anew on a re-INVITE that changes the codec, usually under the number that became free."""
+    stage = Stage()
+    stage.path.join(stage.a, stage.b)
+    stage.plug(stage.a, 1)
+    assert stage.hear() == {"ab"}
+    assert stage.path.joined
+
+
+def test_another_partner_means_the_first_is_heard_no_more() -> None:
+    stage = Stage()
+    stage.path.join(stage.a, stage.b)
+    stage.path.join(stage.a, stage.c)
+    assert stage.hear() == {"ac"}
+
+
+def test_the_port_of_a_leg_that_has_gone_is_never_touched() -> None:
+    stage = Stage()
+    stage.path.join(stage.a, stage.b)
+    stage.end(stage.b)
+    assert not stage.path.joined
+    stage.conference.add(2)  # somebody else's now
+    stage.path.join(stage.a, stage.c)
+    stage.end(stage.a)
+    stage.path.part()
+    assert stage.conference.wrong == []
+    assert stage.hear() == set()
+
+
+def test_a_leg_that_has_ended_is_not_joined() -> None:
+    stage = Stage()
+    stage.b.state = LegState.ENDED
+    stage.path.join(stage.a, stage.b)
+    assert stage.hear() == set()
+
+
+@given(st.lists(st.tuples(st.sampled_from(["plug", "unplug", "join", "part", "end"]), st.sampled_from("abc"),
+                          st.integers(1, 6)), max_size=30))
+def test_whatever_happens_only_the_pair_hears_each_other(steps: list[tuple[str, str, int]]) -> None:
+    stage = Stage()
+    legs = {"a": stage.a, "b": stage.b, "c": stage.c}
+    wanted: tuple[FakeLeg, FakeLeg] | None = None
+    for verb, name, number in steps:
+        leg, other = legs[name], legs["abc"[("abc".index(name) + 1) % 3]]
+        taken = {one.port for one in legs.values() if one is not leg}
+        if verb == "plug" and leg.state is not LegState.ENDED and number not in taken:
+            stage.plug(leg, number)
+        elif verb == "unplug":
+            stage.plug(leg, None)
+        elif verb == "join":
+            wanted = (leg, other)
+            stage.path.join(leg, other)
+        elif verb == "part":
+            wanted = None
+            stage.path.part()
+        elif verb == "end":
+            stage.end(leg)
+        live = wanted is not None and all(one.port is not None for one in wanted)
+        assert stage.hear() == ({"".join(sorted(one.id for one in wanted))} if live and wanted else set())
+        assert stage.path.joined is live
+        assert stage.conference.wrong == []
