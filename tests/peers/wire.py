@@ -99,16 +99,12 @@ class Capture:
         """Every RTP stream by (source, destination, SSRC)."""
         return dict(self._streams)
 
-    def packets_to(self, host: str, port: int | None = None) -> list[RtpPacket]:
-        """All RTP towards a host."""
-        return [packet for (_, dst, _), packets in self.streams.items()
-                if dst[0] == host and port in (None, dst[1]) for packet in packets]
-
-    def heard_by(self, host: str) -> Samples:
-        """The PCMU audio of the stream with most packets towards a host."""
-        streams = [packets for (_, dst, _), packets in self.streams.items() if dst[0] == host]
+    def heard_by(self, address: Address) -> Samples:
+        """The PCMU audio of the stream with most packets towards an address."""
+        streams = [packets for (_, dst, _), packets in self.streams.items() if dst == address]
         return samples_of(max(streams, key=len, default=[]))
 
-    def presses_to(self, host: str, event: int | None = None) -> list[Press]:
-        """The RFC 4733 digits towards a host."""
-        return presses_of(self.packets_to(host), event)
+    def presses_to(self, address: Address, event: int | None = None) -> list[Press]:
+        """The RFC 4733 digits towards an address."""
+        return presses_of([packet for (_, dst, _), packets in self.streams.items() if dst == address
+                           for packet in packets], event)
