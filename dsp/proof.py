@@ -18,10 +18,9 @@ from dsp.tones import FULL_SCALE, amplitude
 
 SPAN = 256  # samples, 32 ms: more than the 23 ms Q.24 refuses, less than the 40 ms it accepts
 BEFORE = 160  # samples, 20 ms: what the line sounds like without the key
-TAPER = 40  # samples, 5 ms: keeps dial tone out of the band above it
 HOP = 44  # samples, 5.5 ms: five windows in the span
-WINDOWS = (SPAN - WINDOW) // HOP + 1
-BAND_HZ = (530.0, 3800.0)  # where a clear line has nothing but the digit: above dial tone, below the channel's edge
+WEIGHTS = np.array([0.5, 1.0, 1.0, 1.0, 0.5], np.float32)  # of the windows: tapers keep dial tone out of the band
+BAND_HZ = (562.5, 3800.0)  # where a clear line has nothing but the digit: above dial tone, below the channel's edge
 
 MOST_DETUNING = 0.0205  # of the frequency: 1.5 % + 2 Hz (Q.24 table 1), and 2 Hz for noise; 3.5 % is to be refused
 MOST_TWIST = 10.0 ** (5.5 / 20)  # amplitude of high over low: 4 dB (Q.24), and 1.5 for noise
@@ -33,6 +32,7 @@ MOST_BEND = 0.25  # radians rms off a straight line of phase: 0.15 at 12 dB SNR 
 MOST_REST = 0.08  # beside the tones against them, if it was not there before: noise at 11 dB
 MOST_HUM = 0.10  # below the band against the tones, if it was not there before: -10 dB
 STEADY = 2.0  # what was there before may have grown by 3 dB: noise and beats, in 20 ms
+SILENT = 1e-3  # before the tones against them: -30 dB, a line that is not open yet, or the start of a recording
 CLEAR_REST = 0.04  # beside the tones against them, where no onset tells key from voice: noise at 14 dB
 CLEAR_HUM = 0.05  # below the band against the tones, where no onset tells key from voice: -13 dB
 TINY = 1e-6  # int16 steps, or their square; keeps a division by silence finite
@@ -43,15 +43,19 @@ Index = NDArray[np.intp]
 Truth = NDArray[np.bool_]
 
 
-def _flat_top() -> NDArray[np.float64]:
-    """Window of the whole span: flat, with cosine tapers."""
-    window = np.ones(SPAN)
-    window[:TAPER] = hann(2 * TAPER)[:TAPER]
-    window[-TAPER:] = window[TAPER - 1 :: -1]
-    return window
+def _top() -> NDArray[np.float64]:
+    """Window of the whole span whose square is the weighted sum of the windows in it.
+
+    So the power of the span less that of the pair is exactly what a fit of two tones leaves over.
+    """
+    square = np.zeros(SPAN)
+    for number, weight in enumerate(WEIGHTS):
+        square[number * HOP : number * HOP + WINDOW] += weight * hann(WINDOW)
+    return np.sqrt(square)
 
 
-TOP = _flat_top()
+WINDOWS = WEIGHTS.size
+TOP = _top()
 CALM = hann(BEFORE)
 NOMINAL_TURNS = np.exp(  # (WINDOWS, 8): undo what an exact tone turns from window to window
     np.outer(np.arange(WINDOWS), -2j * np.pi * HOP / RATE_HZ * TONES_HZ)
@@ -108,11 +112,13 @@ class Evidence(NamedTuple):
         )
 
     def is_added(self) -> Truth:
-        """Whether the onset added the tones to the line and nothing else, as a key does and a voice does not."""
-        return np.asarray(
-            (self.rest < np.maximum(MOST_REST, STEADY * self.rest_before))
-            & (self.hum < np.maximum(MOST_HUM, STEADY * self.hum_before))
-        )
+        """Whether the onset added the tones to the line and nothing else, as a key does and a voice does not.
+
+        Where there was nothing before, hum and noise may have come with the tones, as when the line opens.
+        """
+        is_same = self.rest < np.maximum(MOST_REST, STEADY * self.rest_before)
+        is_same &= self.hum < np.maximum(MOST_HUM, STEADY * self.hum_before)
+        return np.asarray(is_same | (self.rest_before + self.hum_before < SILENT))
 
     def is_clear(self) -> Truth:
         """Whether there is so little beside the tones that it needs no onset, (legs,) bool."""
@@ -140,7 +146,8 @@ def steadiness(sound: Real, digit: Index) -> Steadiness:
     detuning_hz = (advance + slope) / np.float32(2.0 * np.pi * step_s)
     # What a Hann window takes from a tone this many bins off its middle
     bins = detuning_hz * np.float32(WINDOW / RATE_HZ)
-    peak = np.abs((pieces * np.exp(-1j * order * slope)).sum(axis=0)) / WINDOWS / (np.sinc(bins) / (1.0 - bins * bins))
+    whole = (WEIGHTS[:, None, None] * pieces * np.exp(-1j * order * slope)).sum(axis=0) / WEIGHTS.sum()
+    peak = np.abs(whole) * (1.0 - bins * bins) / np.sinc(bins)
     return Steadiness(detuning_hz, np.abs(detuning_hz / TONES_HZ[tone]).max(axis=1), peak, bend, evenness)
 
 

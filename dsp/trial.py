@@ -78,7 +78,7 @@ def judge(tape: Real, digit: Index) -> Verdict:
     rises, fall = edges.onsets(tape, digit)
     onset, is_sharp = _begins(rises)
     age = LENGTH - onset
-    row = np.flatnonzero(age >= np.where(is_sharp, RIPE, RIPE + FRAME))
+    row = np.flatnonzero(age >= RIPE)
     first = np.where(age < RIPE + FRAME + SLACK, onset + GUARD, LENGTH - proof.SPAN)[row]
     span = cut(tape[row], first, proof.SPAN)
     steady = proof.steadiness(span, digit[row])
