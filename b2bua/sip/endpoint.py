@@ -23,7 +23,7 @@ from b2bua.sip.dialog import Dialog, barrier
 from b2bua.sip.leg import SipLeg
 from b2bua.sip.params import op_param
 from b2bua.sip.start import account_config, codec_priorities, endpoint_config, transports
-from b2bua.sip.watch import MediaWatch
+from b2bua.sip.watch import GateWatch, MediaWatch
 from config.settings import Peer, Settings
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,16 @@ Arrived = Callable[[Leg, Invite], None]
 
 class SipError(Exception):
     """PJSIP refused something at start; the text names the key and the value."""
+
+
+class _Endpoint(pj.Endpoint):  # type: ignore[misc]  # pjsua2 has no types
+    """PJSIP's library object, for the one callback that belongs to no call."""
+
+    @barrier
+    def onRejectedIncomingCall(self, prm: Any) -> None:
+        """PJSIP itself answered an INVITE: SDP without audio, a Require we do not serve, bad SDP."""
+        log.warning("INVITE from %s (%s) answered with %d %s by the SIP stack: no usable audio, or a bad or unsupported "
+                    "header", prm.rdata.srcAddress, prm.remoteInfo, prm.statusCode, prm.reason)
 
 
 class _Account(pj.Account):  # type: ignore[misc]  # pjsua2 has no types
@@ -56,7 +66,7 @@ class SipEndpoint:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._thread = threading.get_ident()
-        self._endpoint = pj.Endpoint()
+        self._endpoint = _Endpoint()
         self._account: _Account | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._legs: set[SipLeg] = set()
@@ -92,7 +102,8 @@ class SipEndpoint:
             self._endpoint.codecSetPriority(codec, priority)
         media = self._settings.media
         self.bridge = Bridge(media.bank_slots, media.bank_s, media.mix_rate_hz)
-        self._watch = loop.create_task(MediaWatch(lambda: self._legs, media.timeout_s).run(), name="media watch")
+        self._watches = [loop.create_task(watch.run()) for watch in
+                         (MediaWatch(lambda: self._legs, media.timeout_s), GateWatch(self.gate))]
         self._account = _Account(self._incoming)
         self._account.create(account_config(self._settings), True)
 

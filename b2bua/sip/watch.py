@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finds legs whose far end has vanished: no RTP for `media.timeout_s` ends the call. SIP thread."""
+"""Looked at now and then: legs whose far end has vanished, and what the gate refused. SIP thread."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from b2bua.calls.reason import EndReason, Result
 from b2bua.sip.leg import SipLeg
@@ -42,3 +43,29 @@ class MediaWatch:
                         now_s - since_s)
             leg.hangup(EndReason(408, "no RTP", Result.FAILED, GONE_HEADER))
         return packets, since_s
+
+
+class GateWatch:
+    """Writes one line a second at most about requests that the gate refused, however many there were."""
+
+    def __init__(self, gate: Any) -> None:
+        self._gate = gate
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        before = self._counts()
+        while True:
+            await asyncio.sleep(1.0)
+            now = self._counts()
+            refused = sum(now[:-1]) - sum(before[:-1])
+            if refused:
+                log.warning("refused %d SIP requests, the last: %s (is it a peer? peers.*.match)", refused,
+                            self._gate.last_refused())
+            if now[-1] > before[-1]:
+                log.warning("dropped %d packets that are no SIP", now[-1] - before[-1])
+            before = now
+
+    def _counts(self) -> tuple[int, ...]:
+        gate = self._gate
+        return (gate.refused_unknown(), gate.refused_draining(), gate.refused_hops(), gate.refused_method(),
+                gate.malformed())
