@@ -29,6 +29,10 @@ class Metrics:
         self._digits = Counter("b2bua_digits", "Presses heard", ["source"], registry=r)
         self._collector = Counter("b2bua_collector", "What collectors did", ["outcome"], registry=r)
         self._metaflows = Counter("b2bua_metaflows", "Metaflow modules run", ["module", "outcome"], registry=r)
+        self._shadowed = Counter("b2bua_metaflows_shadowed", "Codes in shadow mode: what would have run, or would "
+                                 "have withheld digits in vain", ["module", "outcome"], registry=r)
+        self._shadow_delay = Histogram("b2bua_metaflow_shadow_delay_seconds", "Delay that codes in shadow mode would "
+                                       "have added", ["outcome"], buckets=_SETUP_S, registry=r)
         self._transfers = Counter("b2bua_transfers", "Transfers", ["method", "outcome"], registry=r)
         self._recordings = Counter("b2bua_recordings", "Recordings", ["outcome"], registry=r)
         self._refused = Counter("b2bua_calls_refused", "Calls refused by routing or limits", ["reason"], registry=r)
@@ -48,6 +52,7 @@ class Metrics:
             "collector.matched": lambda f: self._collector.labels("matched").inc(),
             "collector.rejected": lambda f: self._collector.labels("rejected").inc(),
             "metaflow.ended": lambda f: self._metaflows.labels(f["module"], f["outcome"]).inc(),
+            "metaflow.shadowed": self._shadow,
             "transfer.ended": lambda f: self._transfers.labels(f["method"], f["outcome"]).inc(),
             "recording.started": lambda f: self._recordings.labels("started").inc(),
             "recording.stopped": lambda f: self._recordings.labels("stopped").inc(),
@@ -64,6 +69,10 @@ class Metrics:
     def _ended(self, f: dict[str, Any]) -> None:
         self._active.labels(f["direction"]).dec()
         self._calls.labels(f["direction"], f["result"], str(f["code"])).inc()
+
+    def _shadow(self, f: dict[str, Any]) -> None:
+        self._shadowed.labels(f["module"], f["outcome"]).inc()
+        self._shadow_delay.labels(f["outcome"]).observe(f["delay_s"])
 
     def _media(self, f: dict[str, Any]) -> None:
         self._lost.labels("received").observe(f["rx_lost"])

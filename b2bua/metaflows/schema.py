@@ -17,6 +17,7 @@ from b2bua.metaflows.model import TWELVE, Data, extension
 from b2bua.metaflows.modules import MODULES
 
 DRAFT = "http://json-schema.org/draft-04/schema#"
+Mode = Literal["live", "shadow"]
 DIGIT_TIMEOUT_MS = 800  # [ms] where no document says otherwise (KAZOO's system default)
 _NODE = {"x-ref": "metaflow"}  # becomes $ref, which pydantic would want to resolve itself
 _NODES = {"patternProperties": {".+": _NODE}, "type": "object"}
@@ -32,6 +33,7 @@ class Node(Data):
                                  json_schema_extra={"default": {}, "kazoo-validation": True})
     module: str = Field(min_length=1, max_length=64, description="name of the module",
                         json_schema_extra={"kazoo-validation": True})
+    mode: Mode | None = extension(None, description="live or shadow, whatever the object around it says")
 
 
 class Metaflows(Data):
@@ -51,6 +53,7 @@ class Metaflows(Data):
     hide_codes: bool = extension(True, description="the far party hears neither the binding digit nor the code")
     fast_rearm: bool = extension(False, description="the binding digit amid a code begins it anew")
     max_digits: int = extension(32, ge=1, le=64, description="more digits than this are no code")
+    mode: Mode = extension("live", description="shadow: report what would have run, run nothing, withhold nothing")
     feedback: Literal["none", "tones"] = extension("none", description="tones: the presser hears whether it was a code")
 
     @property

@@ -10,36 +10,34 @@ and ends with its party.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-
-from pydantic import ValidationError
 
 from b2bua.calls.call import Call, CallState
 from b2bua.calls.digit import FLASH, Digit
 from b2bua.calls.directory import Endpoint
 from b2bua.calls.ears import Ears
 from b2bua.calls.leg import Leg, LegState
-from b2bua.metaflows.collector import Armed, Collector, Decision, Keep, Literal, Matched, Rejected, Rules, Why
+from b2bua.metaflows.codebook import Codebook, Codes
+from b2bua.metaflows.collector import Armed, Collector, Decision, Keep, Literal, Matched, Rejected, Why
 from b2bua.metaflows.context import Context, Parts
 from b2bua.metaflows.executor import Executor, label
-from b2bua.metaflows.match import Matcher
-from b2bua.metaflows.merge import merged
 from b2bua.metaflows.outlet import Outlet, Press
-from b2bua.metaflows.schema import Metaflows
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
 class _Side:
-    """One leg that a collector listens to, seen from its endpoint: `self` or `peer`."""
+    """One leg that a collector listens to, seen from its endpoint: `self` or `peer`.
+
+    armed_s, last_s  when it armed, and when the last key went down; for the report of a code that only shadows
+    """
 
     name: str
     leg: Leg
     kept: list[Press] = field(default_factory=list)
+    armed_s: float = 0.0
+    last_s: float = 0.0
     timer: asyncio.TimerHandle | None = None
 
     def stop(self) -> None:
@@ -51,26 +49,27 @@ class _Side:
 
 @dataclass(slots=True, eq=False)
 class _Listener:
-    """One endpoint in this call."""
+    """One endpoint in this call; twice where some of its codes are live and some only shadow."""
 
     endpoint: Endpoint
     owner: Leg
-    document: Metaflows
+    codes: Codes
     collector: Collector
     sides: dict[str, _Side] = field(default_factory=dict)
 
 
 def listener(parts: Parts) -> Callable[[Call], Ears]:
     """Makes the ears of each call: for `exchange.listen`."""
-    return partial(Session, parts=parts)
+    return partial(Session, parts=parts, codebook=Codebook(parts.slow))
 
 
 class Session:
     """Hears every press of one call's pair, runs the codes, and lets the far party have the rest."""
 
-    def __init__(self, call: Call, parts: Parts) -> None:
+    def __init__(self, call: Call, parts: Parts, codebook: Codebook) -> None:
         self._call = call
         self._parts = parts
+        self._codebook = codebook
         self._loop = asyncio.get_running_loop()
         self._executor = Executor(call)
         self._listeners: list[_Listener] = []
@@ -92,6 +91,7 @@ class Session:
             for side in [side for side in one.sides.values() if side.leg is leg]:
                 decisions = one.collector.press(side.name, digit.digit, self._loop.time())
                 self._decide(one, side, decisions, press)
+                side.last_s = press.at_s
         self._outlet(leg).flush()
 
     def released(self, leg: Leg, digit: Digit, duration_ms: int) -> None:
@@ -122,15 +122,8 @@ class Session:
         endpoint = leg.endpoint
         if endpoint is None:
             return
-        try:
-            document = Metaflows.model_validate(merged(endpoint.metaflows))
-        except ValidationError as error:
-            log.error("the metaflows of %s %s cannot be used: %d mistakes", endpoint.kind, endpoint.id,
-                      error.error_count())
-            return
-        if document.has_codes:
-            matcher = Matcher(document.numbers or (), document.patterns or (), self._parts.slow)
-            self._listeners.append(_Listener(endpoint, leg, document, Collector(Rules.of(document), matcher)))
+        for codes in self._codebook.of(endpoint):
+            self._listeners.append(_Listener(endpoint, leg, codes, Collector(codes.rules, codes.matcher)))
 
     def _follow(self) -> None:
         """Make every listener fit the pair as it is now."""
@@ -152,7 +145,7 @@ class Session:
 
     def _attend(self, one: _Listener) -> None:
         """Listen on the legs that `listen_on` names, and on no others."""
-        names = {"both": ("self", "peer"), "peer": ("peer",)}.get(one.document.listen_on or "self", ("self",))
+        names = {"both": ("self", "peer"), "peer": ("peer",)}.get(one.codes.document.listen_on or "self", ("self",))
         for name in names:
             leg = one.owner if name == "self" else self._call.other(one.owner)
             side = one.sides.get(name)
@@ -198,7 +191,9 @@ class Session:
 
     def _decide(self, one: _Listener, side: _Side, decisions: list[Decision], press: Press | None) -> None:
         for decision in decisions:
-            if isinstance(decision, Keep):
+            if one.codes.shadow:
+                self._shadow(one, side, decision, press)
+            elif isinstance(decision, Keep):
                 assert press is not None
                 press.keepers.add(id(one))
                 side.kept.append(press)
@@ -227,12 +222,11 @@ class Session:
         side.kept.clear()
 
     def _matched(self, one: _Listener, side: _Side, decision: Matched) -> None:
-        match, document, tones = decision.match, one.document, self._parts.tones
-        nodes = document.numbers if match.kind == "numbers" else document.patterns
-        node = (nodes or {})[match.key]
+        match, tones = decision.match, self._parts.tones
+        node = one.codes.node(match)
         shown = {"key": match.key} if self._parts.log_digits else {}
         self._tell("collector.matched", one, side, digits=decision.digits, kind=match.kind, module=label(node), **shown)
-        feedback = document.feedback == "tones"
+        feedback = one.codes.document.feedback == "tones"
         if feedback and tones is not None:
             tones.accepted(side.leg)
         self._executor.submit(node, Context(self._call, side.leg, one.owner, self._parts, one.endpoint, feedback,
@@ -243,8 +237,28 @@ class Session:
         self._give_back(one, side)
         self._tell("collector.rejected", one, side, digits=decision.digits, reason=decision.why.value, held_s=held_s)
         tones = self._parts.tones
-        if one.document.feedback == "tones" and tones is not None and decision.why is not Why.EMPTY:
+        if one.codes.document.feedback == "tones" and tones is not None and decision.why is not Why.EMPTY:
             tones.rejected(side.leg)
+
+    def _shadow(self, one: _Listener, side: _Side, decision: Decision, press: Press | None) -> None:
+        """Report what would have been done: nothing is kept, nothing runs.
+
+        delay_s  of a code: from its last digit until it would have run; else how long the far party would have waited
+        """
+        now_s, codes = self._loop.time(), one.codes
+        if isinstance(decision, Armed):
+            side.armed_s = now_s
+        elif isinstance(decision, Matched):
+            match, node = decision.match, codes.node(decision.match)
+            if codes.is_shadowed(node):
+                delay_s = now_s - (side.last_s if press is None else press.at_s)
+                shown = {"key": match.key} if self._parts.log_digits else {}
+                self._tell("metaflow.shadowed", one, side, outcome="matched", module=label(node), kind=match.kind,
+                           place=codes.place(match), digits=decision.digits, delay_s=delay_s, **shown)
+        elif isinstance(decision, Rejected):
+            delay_s = now_s - side.armed_s if codes.document.hide_codes else 0.0
+            self._tell("metaflow.shadowed", one, side, outcome="rejected", module="none", reason=decision.why.value,
+                       digits=decision.digits, delay_s=delay_s)
 
     def _tell(self, name: str, one: _Listener, side: _Side, **fields: object) -> None:
         self._call.publish(name, leg_id=side.leg.id, endpoint_id=one.endpoint.id, listen=side.name, **fields)

@@ -15,7 +15,8 @@ from b2bua.metaflows.modules import MODULES
 KAZOO = Path(__file__).parents[4] / "shared" / "spec" / "kazoo-schemas"
 COMPARED = ("type", "enum", "default", "minimum", "maximum", "minLength", "maxLength", "pattern", "items", "oneOf",
             "patternProperties", "additionalProperties")
-EXTENSIONS = {"metaflows": {"fire_early", "terminator", "hide_codes", "fast_rearm", "max_digits", "feedback"},
+EXTENSIONS = {"metaflows": {"fire_early", "terminator", "hide_codes", "fast_rearm", "max_digits", "feedback",
+                            "mode"}, "metaflow": {"mode"},
               "metaflows.transfer": {"takeback_dtmf", "moh", "ringback"}, "metaflows.play": {"answer"}}
 
 pytestmark = pytest.mark.skipif(not KAZOO.is_dir(), reason="KAZOO's schemas are not here")
