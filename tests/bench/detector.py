@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Ours against spandsp: every limit, times, talk-off, throughput.
 
-    python -m tests.bench.detector                           some minutes
-    python -m tests.bench.detector --cases 5000 --hours 20 --prompts FOLDER --only talk-off
+python -m tests.bench.detector                           some minutes
+python -m tests.bench.detector --cases 5000 --hours 20 --prompts FOLDER --only talk-off
 """
 
 import argparse
@@ -21,11 +21,11 @@ from dsp.tones import DIGITS, press, to_int16
 from tests.bench.spandsp import Spandsp
 from tests.corpus import speech
 from tests.corpus.keys import noise_below
-from tests.corpus.limits import LIMITS, Make, case, some_key
+from tests.corpus.limits import LIMITS, Case, Make, case, some_key, twisted
 from tests.corpus.noises import noises
 
 Pcm = NDArray[np.int16]
-MINUTE = 60 * 8000  # samples
+MINUTE, HOUR = 60 * 8000, 3600 * 8000  # samples
 PITCHES = (1.0, 0.9, 1.1, 1.2)  # a recording at another speed is another speaker
 
 
@@ -67,28 +67,34 @@ def limits(count: int, rates: list[int], peer: Spandsp, seed: int) -> None:
         print(f"{name:42}", *(f"{cell:9.1f}" for cell in cells), flush=True)
 
 
+def held_keys(count: int, rate_hz: int, seed: int) -> list[Case]:
+    """Keys of any length, twist and detuning, at any SNR from 12 dB."""
+    rng = np.random.default_rng(seed)
+
+    def one() -> Case:
+        key = twisted(rng.uniform(-8, 4))(rng, some_key(rng, on_s=rng.uniform(0.06, 2.0)))
+        key, snr_db = replace(key, low_detuning=rng.uniform(-0.015, 0.015)), rng.uniform(12, 40)
+        return case([key], key.digit, rate_hz, lambda sound: noise_below(rng, sound, key, snr_db, rate_hz))
+
+    return [one() for _ in range(count)]
+
+
 def times(count: int, rates: list[int], peer: Spandsp, seed: int) -> None:
-    """Print latency of the begin, and errors of onset and duration, for held keys at any level and SNR above 12 dB."""
+    """Print latency of the begin, and errors of onset and duration."""
+    print("held keys, ms, median / p95")
     for rate_hz in rates:
-        rng = np.random.default_rng(seed)
-        made = []
-        for _ in range(count):
-            key = some_key(rng, on_s=rng.uniform(0.06, 2.0), twist=rng.uniform(-8, 4), low_detuning=rng.uniform(-0.015, 0.015))
-            snr_db = rng.uniform(12, 40)
-            made.append(case([key], key.digit, rate_hz, lambda s, k=key, snr=snr_db: noise_below(rng, s, k, snr, rate_hz)))
-        ends, begins = listen([one.pcm for one in made], rate_hz)
-        rows = []
-        for one, end, begin in zip(made, ends, begins, strict=True):
+        made, rows = held_keys(count, rate_hz, seed), []
+        for one, end, begin in zip(made, *listen([one.pcm for one in made], rate_hz), strict=True):
             if len(end) == 1:
-                key = one.keys[0]
-                onset, length = abs(end[0].onset_s - key.start_s), abs(end[0].duration_s - key.on_s)
-                rows.append((begin[0][1] - key.start_s, onset, length))
-        table = 1000 * np.percentile(rows, (50, 95), axis=0)
-        print(f"{rate_hz} Hz, ms median / p95 of {len(rows)}/{count}: latency {table[0, 0]:.1f} / {table[1, 0]:.1f},",
-              f"onset {table[0, 1]:.2f} / {table[1, 1]:.2f}, duration {table[0, 2]:.2f} / {table[1, 2]:.2f}")  # fmt: skip
-    late = [peer.detect(one.pcm)[0][1] - one.keys[0].start_s for one in made if rate_hz == 8000 and peer.detect(one.pcm)]
-    if late:
-        print("spandsp latency, ms median / p95: {:.1f} / {:.1f}".format(*(1000 * np.percentile(late, (50, 95)))))
+                key, event = one.keys[0], end[0]
+                late = begin[0][1] - key.start_s
+                rows.append((late, abs(event.onset_s - key.start_s), abs((event.duration_s or 0.0) - key.on_s)))
+        cells = [f"{low:.1f} / {high:.1f}" for low, high in 1000 * np.percentile(rows, (50, 95), axis=0).T]
+        print(f"ours {rate_hz:5} Hz, {len(rows)} of {count}: latency {cells[0]}, onset {cells[1]}, duration {cells[2]}")
+    heard = [(peer.detect(one.pcm), one.keys[0].start_s) for one in held_keys(count, 8000, seed)]
+    late = [found[0][1] - start_s for found, start_s in heard if len(found) == 1]
+    low, high = 1000 * np.percentile(late, (50, 95))
+    print(f"spandsp 8000 Hz, {len(late)} of {count}: latency {low:.1f} / {high:.1f}", flush=True)
 
 
 def voices(hours: float, prompts: list[Path], seed: int) -> Iterator[tuple[str, Pcm]]:
@@ -101,12 +107,9 @@ def voices(hours: float, prompts: list[Path], seed: int) -> Iterator[tuple[str, 
     with tempfile.TemporaryDirectory() as room:
         made = 0.0
         while made < hours:
-            for name, pcm in (("espeak-ng", speech.espeak(rng)), ("flite", speech.flite(rng, Path(room) / "flite.wav"))):
-                made += pcm.size / RATE_PER_HOUR
+            for name, pcm in (("espeak-ng", speech.espeak(rng)), ("flite", speech.flite(rng, Path(room, "flite.wav")))):
+                made += pcm.size / HOUR
                 yield name, pcm
-
-
-RATE_PER_HOUR = 8000 * 3600
 
 
 def talk_off(hours: float, prompts: list[Path], peer: Spandsp, seed: int) -> None:
@@ -115,8 +118,9 @@ def talk_off(hours: float, prompts: list[Path], peer: Spandsp, seed: int) -> Non
     for name, pcm in voices(hours, prompts, seed):
         rows = [pcm[first : first + MINUTE] for first in range(0, pcm.size, MINUTE)]
         sums = tally.setdefault(name, [0.0, 0.0, 0.0])
-        for column, found in enumerate((pcm.size / RATE_PER_HOUR, sum(map(len, listen(rows, 8000)[0])), len(peer.detect(pcm)))):
-            sums[column] += found
+        sums[0] += pcm.size / HOUR
+        sums[1] += sum(map(len, listen(rows, 8000)[0]))
+        sums[2] += len(peer.detect(pcm))
     for name, (length, ours, theirs) in [*tally.items(), ("all", np.sum(list(tally.values()), axis=0))]:
         print(f"talk-off {name:18} {length:7.2f} h   ours {int(ours):3}   spandsp {int(theirs):3}", end="")
         print(f"   an hour {ours / length:.3f}   {theirs / length:.3f}", flush=True)
@@ -131,24 +135,25 @@ def calm(peer: Spandsp, length_s: float, seed: int) -> None:
     print("false digits on all other noises: none")
 
 
-def throughput(legs: int, rates: list[int], seconds: float = 2.0) -> None:
-    """Print what a step costs when all legs speak, and when all press keys five times a second."""
+def throughput(legs: int, rates: list[int], steps: int = 100) -> None:
+    """Print what a step costs when all legs are silent, when all speak, and when all press five keys a second."""
     rng = np.random.default_rng(1)
     talk = speech.espeak(rng, 200)
     for rate_hz in rates:
-        frame, steps = rate_hz // 50, int(50 * seconds)
-        keys = np.concatenate([to_int16(press(d, 0.1, rate_hz)) if n else np.zeros(rate_hz // 10, np.int16) for d in DIGITS for n in (0, 1)])
-        sounds = {"silence": np.zeros(4 * rate_hz, np.int16), "speech": np.repeat(talk, rate_hz // 8000), "keys": keys}
-        for name, sound in sounds.items():
-            starts = rng.integers(0, sound.size, legs)
+        frame, pause = rate_hz // 50, np.zeros(rate_hz // 10, np.int16)
+        keys = np.concatenate([part for digit in DIGITS for part in (to_int16(press(digit, 0.1, rate_hz)), pause)])
+        for name, sound in {"silence": pause, "speech": np.repeat(talk, rate_hz // 8000), "keys": keys}.items():
+            starts = rng.integers(0, sound.size, legs)[:, None]
             detector, spent = Detector(legs, rate_hz), []
             for step in range(steps):
-                frames = sound[(starts[:, None] + np.arange(step * frame, (step + 1) * frame)) % sound.size]
+                frames = sound[(starts + np.arange(step * frame, (step + 1) * frame)) % sound.size]
                 start = time.process_time()
                 detector.step(frames)
                 spent.append(time.process_time() - start)
             cost = float(np.median(spent[5:]))
-            print(f"{rate_hz} Hz, {legs} legs of {name:8} {1000 * cost:6.2f} ms a step: {legs * 0.02 / cost:7.0f} legs a core", flush=True)
+            print(
+                f"{rate_hz:5} Hz, {legs} legs, {name:7} {1000 * cost:6.2f} ms a step, {legs * 0.02 / cost:6.0f} a core"
+            )
 
 
 def main() -> None:

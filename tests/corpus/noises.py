@@ -34,12 +34,12 @@ CADENCES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 SPECIAL_INFORMATION = ((913.8, 0.274), (1370.6, 0.274), (1776.7, 0.38), (985.2, 0.38), (1428.5, 0.274))
 
 
-def cadence(rng: np.random.Generator, tones_hz: tuple[float, ...], times_s: tuple[float, ...], length_s: float) -> Sound:
+def cadence(
+    rng: np.random.Generator, tones_hz: tuple[float, ...], times_s: tuple[float, ...], length_s: float
+) -> Sound:
     """Tones that go on and off, each off by up to 1 % and of random phase."""
     time_s = np.arange(int(length_s * RATE_HZ)) / RATE_HZ
-    sound = sum(
-        np.sin(2 * np.pi * tone * rng.uniform(0.99, 1.01) * time_s + rng.uniform(0, 6)) for tone in tones_hz
-    )
+    sound = sum(np.sin(2 * np.pi * tone * rng.uniform(0.99, 1.01) * time_s + rng.uniform(0, 6)) for tone in tones_hz)
     return np.asarray(sound * ((time_s + rng.uniform(0, 1)) % sum(times_s) < times_s[0]))
 
 
@@ -100,8 +100,12 @@ def noises(rng: np.random.Generator, length_s: float) -> Iterator[tuple[str, NDA
         for name, (tones, times) in CADENCES.items()
     }
     makers["special information"] = lambda: special_information(rng, length_s)
-    for name, marks, baud in (("V.21 low", (980.0, 1180.0), 300.0), ("V.21 high, fax", (1650.0, 1850.0), 300.0),
-                              ("V.23", (1300.0, 2100.0), 1200.0), ("caller identity", (1200.0, 2200.0), 1200.0)):  # fmt: skip
+    for name, marks, baud in (
+        ("V.21 low", (980.0, 1180.0), 300.0),
+        ("V.21 high, fax", (1650.0, 1850.0), 300.0),
+        ("V.23", (1300.0, 2100.0), 1200.0),
+        ("caller identity", (1200.0, 2200.0), 1200.0),
+    ):
         makers[name] = lambda marks=marks, baud=baud: shift_keyed(rng, marks, baud, length_s)
     for name, carrier, baud in (("V.22 low", 1200.0, 600.0), ("V.29, fax", 1700.0, 2400.0), ("V.17", 1800.0, 2400.0)):
         makers[name] = lambda carrier=carrier, baud=baud: modulated(rng, carrier, baud, length_s)

@@ -21,12 +21,15 @@ from dsp.tones import FULL_SCALE_DBM0, to_int16
 RATE_HZ = 8000
 SPEECH_DBM0 = -15.0  # active level, as the issue asks
 ACTIVE_BELOW_PEAK_DB = 25.0  # frames further under the loudest are pauses
-ESPEAK_VOICES = (
-    "en en-us en-gb-scotland en-us+f1 en-us+f2 en-us+f3 en-us+f4 en-us+f5 en-us+m1 en-us+m3 en-us+m5 en-us+m7 "
-    "en-us+croak en-us+whisper de de+f2 fr-fr fr-fr+f3 es es+f4 it it+f2 pt-br pt-br+f1 ru ru+f4 pl sv nl da fi "
-    "cmn ja ko hi ar tr el hu cs ro vi sw"
-).split()
+LANGUAGES = (
+    "en", "en-us", "en-gb-scotland", "de", "fr-fr", "es", "it", "pt-br", "ru", "pl", "sv", "nl", "da", "fi",
+    "cmn", "ja", "ko", "hi", "ar", "tr", "el", "hu", "cs", "ro", "vi", "sw",
+)  # fmt: skip
+SPEAKERS = ("", "+f1", "+f2", "+f3", "+f4", "+f5", "+m1", "+m3", "+m5", "+m7", "+croak", "+whisper")
 FLITE_VOICES = ("kal", "kal16", "awb", "rms", "slt")
+ONSETS = ("b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "w", "z", "st", "br")
+VOWELS = ("a", "e", "i", "o", "u", "ai", "ou", "ee", "oo")
+CODAS = ("n", "m", "l", "r", "s", "t")
 
 Pcm = NDArray[np.int16]
 
@@ -75,17 +78,17 @@ def text(rng: np.random.Generator, words: int) -> str:
     """Prose and nonsense, half and half."""
     manual = re.sub(r"[^A-Za-z ,.]+", " ", topics[str(rng.choice(sorted(topics)))]).split()
     first = int(rng.integers(0, max(1, len(manual) - words // 2)))
-    onsets, vowels, codas = "b d f g k l m n p r s t v w z st br".split(), "a e i o u ai ou ee oo".split(), "n m l r s t".split()
-    nonsense = [
-        "".join(str(rng.choice(onsets)) + str(rng.choice(vowels)) for _ in range(rng.integers(1, 4))) + str(rng.choice(codas))
-        for _ in range(words // 2)
-    ]
+    nonsense = []
+    for _ in range(words // 2):
+        syllables = [str(rng.choice(ONSETS)) + str(rng.choice(VOWELS)) for _ in range(rng.integers(1, 4))]
+        nonsense.append("".join(syllables) + str(rng.choice(CODAS)))
     return " ".join(manual[first : first + words // 2] + nonsense)
 
 
 def espeak(rng: np.random.Generator, words: int = 900) -> Pcm:
     """Some minutes of espeak-ng, random voice, pitch and speed."""
-    voice, pitch, speed = str(rng.choice(ESPEAK_VOICES)), str(rng.integers(20, 90)), str(rng.integers(110, 200))
+    voice = str(rng.choice(LANGUAGES)) + str(rng.choice(SPEAKERS))
+    pitch, speed = str(rng.integers(20, 90)), str(rng.integers(110, 200))
     made = subprocess.run(
         ["espeak-ng", "-v", voice, "-p", pitch, "-s", speed, "--stdout"],
         input=text(rng, words).encode(), capture_output=True, check=True,
