@@ -14,6 +14,8 @@ Address = tuple[str, int]
 _ENTRY = re.compile(r"^-{20,} (\d{4}-\d\d-\d\d)\s+(\d\d:\d\d:\d\d\.\d+)\n"
                     r"(?:UDP|TCP|TLS) message (sent|received)[^\n]*\n\n?", re.M)
 
+_START = re.compile(r"SIP/2\.0 \d{3}\b|\S+ .+ SIP/2\.0$")
+
 
 @dataclass(frozen=True, slots=True)
 class SipMessage:
@@ -31,7 +33,7 @@ class SipMessage:
         """From its text; None when it is no SIP."""
         head, _, body = text.replace("\r\n", "\n").lstrip("\n").partition("\n\n")
         lines = re.sub(r"\n[ \t]+", " ", head).split("\n")
-        if "SIP/2.0" not in lines[0]:
+        if not _START.match(lines[0]):
             return None
         pairs = (line.partition(":") for line in lines[1:] if ":" in line)
         return cls(at_s, src, dst, lines[0], tuple((name.strip(), value.strip()) for name, _, value in pairs), body)
@@ -44,7 +46,7 @@ class SipMessage:
     @property
     def method(self) -> str:
         """Of the request, or of the one it answers."""
-        return self.start_line.split()[0] if self.is_request else self.get("CSeq").split()[-1]
+        return self.start_line.split()[0] if self.is_request else self.get("CSeq").rpartition(" ")[2]
 
     @property
     def code(self) -> int:
