@@ -15,8 +15,8 @@ from dsp.tape import RATE_HZ
 from dsp.tones import FULL_SCALE, HIGH_HZ, LOW_HZ, amplitude
 
 BLOCK = 160  # samples, 20 ms
-LAG = 104  # samples, 13 ms: a block that ends this long ago lies whole in a 40 ms digit whose onset is 33 to 53 ms old
-SPAN = BLOCK + LAG  # samples looked back, 33 ms
+LAG = 88  # samples, 11 ms: a block that ends this long ago lies whole in a 40 ms digit whose onset is 31 to 51 ms old
+SPAN = BLOCK + LAG  # samples looked back, 31 ms
 LOWEST_DBM0 = -38.0  # of one tone; Q.24 asks for -25, less 8 dB of twist, less what a tone at 1.5 % loses in the block
 LEAST_SHARE = 0.55  # of the power above 500 Hz in the two tones: 0.70 is left at 12 dB SNR and 1.5 % on both tones
 MOST_TWIST = 10.0**0.8  # power of high over low: 8 dB, where Q.24 has 4 and `proof` measures exactly

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Proof: whether 32 ms of sound are a DTMF digit by the letter of ITU-T Q.24.
+"""Proof: whether 30 ms of sound are a DTMF digit by the letter of ITU-T Q.24.
 
 Speech can look like a digit for a moment to any filter bank. It cannot hold two frequencies to a few hertz, evenly, for
-32 ms, and add nothing else to what was on the line before. All of that is measured here, exactly, on the few legs whose
+30 ms, and add nothing else to what was on the line before. All of that is measured here, exactly, on the few legs whose
 turn it is. Imports only numpy. Any thread; keeps no state.
 """
 
@@ -16,11 +16,11 @@ from dsp.goertzel import hann, sliding_phasors
 from dsp.tape import RATE_HZ
 from dsp.tones import FULL_SCALE, amplitude
 
-SPAN = 256  # samples, 32 ms: more than the 23 ms Q.24 refuses, less than the 40 ms it accepts
+SPAN = 240  # samples, 30 ms: more than the 23 ms Q.24 refuses, less than the 40 ms it accepts
 BEFORE = 160  # samples, 20 ms: what the line sounds like without the key
-HOP = 44  # samples, 5.5 ms: five windows in the span
+HOP = 40  # samples, 5 ms: five windows in the span
 WEIGHTS = np.array([0.5, 1.0, 1.0, 1.0, 0.5], np.float32)  # of the windows: tapers keep dial tone out of the band
-BAND_HZ = (562.5, 3800.0)  # where a clear line has nothing but the digit: above dial tone, below the channel's edge
+BAND_HZ = (566.0, 3800.0)  # where a clear line has nothing but the digit: above dial tone, below the channel's edge
 
 MOST_DETUNING = 0.0205  # of the frequency: 1.5 % + 2 Hz (Q.24 table 1), and 2 Hz for noise; 3.5 % is to be refused
 MOST_TWIST = 10.0 ** (5.5 / 20)  # amplitude of high over low: 4 dB (Q.24), and 1.5 for noise

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Trial: what becomes of a suspect. When it began, whether enough of it was heard, and whether it is a digit.
 
-A fresh suspect is tried on its first 32 ms, as soon as they are there. One that fails, because a packet was lost in
-it or a voice was over it, is tried again on its newest 32 ms in every frame. Imports only numpy. Any thread; keeps no
+A fresh suspect is tried on its first 30 ms, as soon as they are there. One that fails, because a packet was lost in
+it or a voice was over it, is tried again on its newest 30 ms in every frame. Imports only numpy. Any thread; keeps no
 state.
 """
 
@@ -18,7 +18,7 @@ GUARD = 8  # samples, 1 ms: an onset is not known better, so the span starts tha
 AWAY = 24  # samples, 3 ms: what came before ends that much before the onset, where its tones are not yet half up
 MOST_SKEW = 24  # samples, 3 ms between the onsets of the two tones: 2 ms at 12 dB SNR and 8 dB twist
 SLACK = 16  # samples, 2 ms: an onset may look that much older one frame later, and must not miss its first trial so
-RIPE = proof.SPAN + GUARD  # samples since the onset that a trial needs, 33 ms: the latency, but for the packet grid
+RIPE = proof.SPAN + GUARD  # samples since the onset that a trial needs, 31 ms: the latency, but for the packet grid
 
 Real = NDArray[np.float32]
 Index = NDArray[np.intp]

@@ -47,8 +47,8 @@ def test_all_sixteen_digits_each_once(rate_hz: int) -> None:
 def test_a_held_key_is_one_digit_with_its_onset_duration_and_latency(rate_hz: int, listen: Listen) -> None:
     rng = np.random.default_rng(rate_hz)
     cases = []
-    for _ in range(80):
-        key = twisted(rng.uniform(-8, 4))(rng, some_key(rng, on_s=rng.uniform(0.05, 1.5)))
+    for n in range(80):
+        key = twisted(rng.uniform(-8, 4))(rng, some_key(rng, start_s=0.1 + 0.02 * n / 80, on_s=rng.uniform(0.05, 1.5)))
         key = replace(key, low_detuning=rng.uniform(-0.015, 0.015))
         cases.append(case([key], key.digit, rate_hz, lambda s, key=key: noise_below(rng, s, key, 12.0, rate_hz)))
     heard = listen([one.pcm for one in cases], rate_hz)
