@@ -52,13 +52,15 @@ def run(config: ConfigFile = None) -> None:
     from b2bua.sip.endpoint import SipError
     from b2bua.store.errors import SeedError, StoreError
 
-    configure(settings.log)
+    log_lines = configure(settings.log)
     try:
         App(settings).run()
     except (ConfigError, SeedError) as error:
         _fail(error.lines)
     except (SipError, ApiError, StoreError) as error:
         _fail([str(error)], 1)
+    finally:
+        log_lines.stop()
 
 
 @app.command()

@@ -43,8 +43,8 @@ class _Endpoint(pj.Endpoint):  # type: ignore[misc]  # pjsua2 has no types
     @barrier
     def onRejectedIncomingCall(self, prm: Any) -> None:
         """PJSIP itself answered an INVITE: SDP without audio, a Require we do not serve, bad SDP."""
-        log.warning("INVITE from %s (%s) answered with %d %s by the SIP stack: no usable audio, or a bad or unsupported "
-                    "header", prm.rdata.srcAddress, prm.remoteInfo, prm.statusCode, prm.reason)
+        log.warning("INVITE from %s (%s) answered with %d %s by the SIP stack: no usable audio, or a bad or "
+                    "unsupported header", prm.rdata.srcAddress, prm.remoteInfo, prm.statusCode, prm.reason)
 
 
 class _Account(pj.Account):  # type: ignore[misc]  # pjsua2 has no types
