@@ -99,10 +99,11 @@ class Bench:
         called = Scenario("pbx-answers-expect-bye", calls=calls, trace=False, timeout_s=limit_s)
         calling = Scenario("caller-answered-expect-200-then-bye", calls=calls, rate=load.rate, talk_ms=100, trace=False,
                            timeout_s=limit_s, extra=("-trace_rtt", "-rtt_freq", "1", "-trace_stat", "-stf", "stat.csv"))
-        with self._sipp(called, *self._pbx).wait_bound(), self._sipp(calling, TRUNK) as caller:
+        with self._sipp(called, *self._pbx).wait_bound() as pbx, self._sipp(calling, TRUNK) as caller:
             cpu = Cpu(self._sidecar.pid)
             _ended(caller)
             percent = cpu.percent()
+            _ended(pbx)
         return Figures(f"{load.rate} calls/s for {load.seconds} s", calls, calls - succeeded(caller.directory), percent,
                        setup_ms(caller.directory))
 
@@ -116,19 +117,21 @@ class Bench:
                            rate=RAMP_CPS, talk_ms=load.standing_s * 1000, trace=False, timeout_s=limit_s,
                            files={"tone.ulaw": encode_pcmu(tone(1000, 1.0))},
                            extra=("-trace_rtt", "-rtt_freq", "1", "-trace_stat", "-stf", "stat.csv"))
-        with self._sipp(called, *self._pbx).wait_bound(), self._sipp(calling, TRUNK) as caller:
+        with self._sipp(called, *self._pbx).wait_bound() as pbx, self._sipp(calling, TRUNK) as caller:
             self._sidecar.wait_metric("b2bua_calls_active", load.standing, load.standing / RAMP_CPS + 10)
             cpu = Cpu(self._sidecar.pid)
             note = self._listen(max(2.0, load.standing_s - 8.0))
             percent = cpu.percent()
             _ended(caller)
+            _ended(pbx)
         return Figures(f"{load.standing} calls with two-way PCMU for {load.standing_s} s", load.standing,
                        load.standing - succeeded(caller.directory), percent, setup_ms(caller.directory), note)
 
     def _listen(self, seconds: float) -> str:
-        scenario = Scenario("caller-answered-expect-200-then-bye", talk_ms=round(seconds * 1000) + 500)
         with RtpEnd.open(PROBE) as end:
-            with self._sipp(Scenario(**{**scenario.__dict__, "rtp_port": end.port}), PROBE) as probe:
+            scenario = Scenario("caller-answered-expect-200-then-bye", talk_ms=round(seconds * 1000) + 500,
+                                rtp_port=end.port, timeout_s=seconds + 20)
+            with self._sipp(scenario, PROBE) as probe:
                 track = Track(PROBE_HZ).talk(seconds)
                 end.play(track, to=probe.peer_sdp().media)
                 probe.finish()
@@ -188,8 +191,18 @@ def table(results: Sequence[Figures]) -> Table:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run both loads."""
-    load = Load.quick() if "--quick" in arguments else Load()
+    """Measure and show; 1 if a call failed."""
+    try:
+        results = measure(Load.quick() if "--quick" in arguments else Load())
+    except (SippError, RuntimeError, AssertionError) as error:
+        Console(stderr=True).print(str(error), style="red", markup=False)
+        return 1
+    Console().print(table(results))
+    return 1 if any(f.failed for f in results) else 0
+
+
+def measure(load: Load) -> list[Figures]:
+    """Run both loads against a product of their own."""
     pbx = (PBX, free_port(PBX))
     with tempfile.TemporaryDirectory(prefix="b2bua-bench-") as name:
         config = {**between((TRUNK, free_port(TRUNK)), pbx), "media": {"ports": RTP_PORTS}, "log": {"level": "warning"}}
@@ -200,9 +213,9 @@ def main(arguments: Sequence[str]) -> int:
             sidecar.wait_quiet(40)
             results.append(bench.standing(load))
             sidecar.wait_quiet(40)
-            code = sidecar.stop()
-    Console().print(table(results))
-    return 1 if code or any(f.failed for f in results) else 0
+            if sidecar.stop() != 0:
+                raise RuntimeError(f"the product did not end well:\n{sidecar.log_tail()}")
+    return results
 
 
 if __name__ == "__main__":
