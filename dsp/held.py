@@ -14,7 +14,7 @@ from dsp.tape import FRAME, RATE_HZ
 
 SHORTEST_PAUSE = 200  # samples, 25 ms: between the 20 ms of a lost packet and the 30 ms that separate digits
 HOP = 40  # samples, 5 ms: half the window, so that a pause always shows
-MOST_DRIFT_HZ = np.array([36.0, 60.0])  # low, high: half the way to the next tone; beyond it is another key
+MOST_DRIFT_HZ = (36.0, 60.0)  # low, high: half the way to the next tone; beyond it is another key
 SPAN = FRAME + edges.WINDOW  # samples needed to see the hops of one frame, and the last hop of the frame before
 IDLE = -1
 
@@ -70,11 +70,12 @@ class Held:
         """Strength of the weaker tone, 1.0 as when pressed, and whether it is this key's; both (hops, legs)."""
         digit = self.digit[legs]
         envelope = envelopes(sound, digit, HOP)
-        strength = (np.sqrt(envelope.real**2 + envelope.imag**2) / self._peak[legs]).min(axis=2)
+        strengths = np.sqrt(envelope.real**2 + envelope.imag**2) / self._peak[legs]
+        strength = np.minimum(strengths[..., 0], strengths[..., 1])
         advance = np.angle((envelope[1:] * envelope[:-1].conj()).sum(axis=0)) / (2.0 * np.pi)
         off = advance - (TONES_HZ[tones_of(digit)] + self._detuning_hz[legs]) * (HOP / RATE_HZ)
         drift_hz = np.abs(off - np.rint(off)) * (RATE_HZ / HOP)
-        return strength, (strength >= HALF) & (drift_hz < MOST_DRIFT_HZ).all(axis=1)
+        return strength, (strength >= HALF) & (drift_hz[:, 0] < MOST_DRIFT_HZ[0]) & (drift_hz[:, 1] < MOST_DRIFT_HZ[1])
 
     def forget(self, legs: Index) -> None:
         """No key is down on these legs."""
