@@ -91,8 +91,10 @@ class Call:
         return self.a if leg is self.b else None
 
     def add(self, leg: Leg) -> None:
-        """A leg more; its end is this call's business."""
+        """A leg more; its end is this call's business. One that comes too late is hung up."""
         self.legs.add(leg)
+        if self.is_over:
+            leg.hangup(self.reason or reasons.HANGUP)
 
     def dialed(self, b: Leg) -> None:
         """Leg b is being called."""
@@ -131,6 +133,11 @@ class Call:
             self.path.refresh()
         if self._guard is not None and self._guard(leg, event):
             return
+        if not self.is_over:
+            self._act(leg, event)
+        self._close_if_empty()
+
+    def _act(self, leg: Leg, event: LegEvent) -> None:
         if isinstance(event, (Pressed, Released)):
             self._keys(leg, event)
         elif isinstance(event, (Held, InfoReceived)):
@@ -140,7 +147,6 @@ class Call:
             action = _TABLE.get((self.state, who, type(event)))
             if action is not None:
                 action(self, leg, event)
-        self._close_if_empty()
 
     def _keys(self, leg: Leg, event: Pressed | Released) -> None:
         if isinstance(event, Pressed):
@@ -181,11 +187,9 @@ class Call:
 
     def settle(self) -> None:
         """Make the call fit its pair: if one of them has gone, end it."""
-        if self.state is CallState.TALKING:
-            for leg in (self.a, self.b):
-                if leg is not None and leg.state is LegState.ENDED:
-                    self.end(leg.reason or reasons.HANGUP)
-                    break
+        gone = next((leg for leg in (self.a, self.b) if leg is not None and leg.state is LegState.ENDED), None)
+        if gone is not None:
+            self.end(gone.reason or reasons.HANGUP)
         self._close_if_empty()
 
     def task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
@@ -211,17 +215,21 @@ class Call:
     # -- ending -------------------------------------------------------------------------------------------------
 
     def end(self, reason: EndReason) -> None:
-        """Hang up every leg; the call is over when the last one has ended."""
-        if self.state in (CallState.ENDING, CallState.ENDED):
-            return
-        self.state = CallState.ENDING
-        self.reason = reason
-        for task in list(self._tasks):
-            task.cancel()
-        self.path.part()
+        """Hang up every leg; the call is over when the last one has ended. Safe to repeat; the first reason stays."""
+        if not self.is_over:
+            self.state = CallState.ENDING
+            self.reason = reason
+            for task in list(self._tasks):
+                task.cancel()
+            self.path.part()
         for leg in list(self.legs):
-            leg.hangup(reason)
+            leg.hangup(self.reason or reason)
         self._close_if_empty()
+
+    @property
+    def is_over(self) -> bool:
+        """Is it ending, or has it ended? Nothing but the end of its legs matters then."""
+        return self.state in (CallState.ENDING, CallState.ENDED)
 
     def _close_if_empty(self) -> None:
         if self.legs or self.state is CallState.ENDED:
@@ -229,9 +237,11 @@ class Call:
         self.state = CallState.ENDED
         for task in list(self._tasks):
             task.cancel()
-        self.ears.closed()
-        for callback in self._on_ended:
-            callback(self)
+        try:
+            self.ears.closed()
+        finally:
+            for callback in self._on_ended:
+                callback(self)
 
 
 # -- the table ------------------------------------------------------------------------------------------------------

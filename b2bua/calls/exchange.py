@@ -22,7 +22,7 @@ from b2bua.calls.directory import Directory
 from b2bua.calls.ears import Ears
 from b2bua.calls.events import Events
 from b2bua.calls.headers import Header, Party, across
-from b2bua.calls.leg import Dial, Ended, Invite, Leg, LegEvent, Progress
+from b2bua.calls.leg import Answered, Dial, Ended, Invite, Leg, LegEvent, LegState, Progress, Trying
 from b2bua.calls.path import Mixer
 from b2bua.calls.reason import EndReason
 from config.settings import Peer, Route, Sip
@@ -73,6 +73,17 @@ class Exchange:
 
     def arrived(self, a: Leg, invite: Invite) -> None:
         """An INVITE came. Everything about it has been checked but where it goes."""
+        try:
+            self._arrived(a, invite)
+        except Exception:
+            log.exception("the INVITE of leg %s failed; its call is ended", a.id)
+            call = self._of_leg.get(a)
+            self._events.publish("call.failed", call_id=call.id if call else None, leg_id=a.id)
+            if call is not None:
+                call.end(reasons.BUG)
+            a.hangup(reasons.BUG)
+
+    def _arrived(self, a: Leg, invite: Invite) -> None:
         refusal, to_peer = self._admit(a, invite)
         if refusal is not None or to_peer is None:
             refusal = refusal or reasons.NO_ROUTE
@@ -101,9 +112,9 @@ class Exchange:
         self._idle.clear()
         self.owns(call, call.a)
         call.on_ended(self._ended)
+        call.publish("call.started", leg_id=call.a.id, peer=call.a.peer, direction=call.direction)
         if self.listen is not None:
             call.ears = self.listen(call)
-        call.publish("call.started", leg_id=call.a.id, peer=call.a.peer, direction=call.direction)
 
     def _dial_b(self, call: Call, to_peer: str) -> None:
         invite = call.invite
@@ -125,6 +136,8 @@ class Exchange:
              caller: Party | None = None) -> Leg:
         """A further leg of this call, with the caller's codecs and (or else `caller`'s) identity. Raises DialError."""
         leg = self._dialer.dial(Dial(to_peer, number, caller or call.invite.caller, headers, call.invite.codecs))
+        if leg.state is LegState.ENDED:  # it failed before anybody listened to it
+            raise DialError(leg.reason or reasons.BUG)
         leg.endpoint = routing.endpoint_of(self.directory, self.peers[to_peer], number)
         self.owns(call, leg)
         call.add(leg)
@@ -133,8 +146,8 @@ class Exchange:
     async def _ring_timer(self, call: Call, b: Leg) -> None:
         try:
             async with asyncio.timeout(self._sip.ring_timeout_s):
-                async with asyncio.timeout(self._sip.silent_timeout_s):
-                    await b.wait_for(Progress, Ended)
+                if b.state is LegState.TRYING:
+                    await b.wait_for(Trying, Progress, Answered, Ended, timeout_s=self._sip.silent_timeout_s)
                 await call.answered()
         except TimeoutError:
             if call.state in (CallState.DIALING, CallState.RINGING):
@@ -170,7 +183,6 @@ class Exchange:
         except Exception:
             log.exception("call %s: %s on leg %s failed; the call is ended", call.id, type(event).__name__, leg.id)
             self._events.publish("call.failed", call_id=call.id, leg_id=leg.id)
-            call.legs.discard(leg) if isinstance(event, Ended) else None
             call.end(reasons.BUG)
 
     # -- the way out --------------------------------------------------------------------------------------------

@@ -30,6 +30,11 @@ class LegState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Trying:
+    """The far end has our INVITE (100)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """A 18x came; `media` when it carries SDP (early media)."""
 
@@ -99,7 +104,7 @@ class Ended:
     reason: EndReason
 
 
-LegEvent = Progress | Answered | MediaChanged | Held | Pressed | Released | ReferProgress | InfoReceived | Ended
+LegEvent = Trying | Progress | Answered | MediaChanged | Held | Pressed | Released | ReferProgress | InfoReceived | Ended
 Owner = Callable[["Leg", LegEvent], None]
 
 

@@ -21,7 +21,7 @@ from b2bua.calls.routing import asserted_party
 from b2bua.sip.bridge import Bridge
 from b2bua.sip.dialog import Dialog, barrier
 from b2bua.sip.leg import SipLeg
-from b2bua.sip.params import op_param
+from b2bua.sip.params import op_param, plain
 from b2bua.sip.start import account_config, codec_priorities, endpoint_config, transports
 from b2bua.sip.watch import GateWatch, MediaWatch
 from config.settings import Peer, Settings
@@ -168,13 +168,13 @@ class SipEndpoint:
         dialog = Dialog(self._account, leg)
         self._own(leg, dialog)
         prm = op_param(headers=dial.headers)
-        prm.txOption.localUri = dial.caller.name_addr(self.public_host)
+        prm.txOption.localUri = plain(dial.caller.name_addr(self.public_host))
         try:
             dialog.makeCall(target, prm)
+            leg.id = dialog.getInfo().callIdString  # raises when the INVITE has failed already
         except pj.Error as error:
             self._forget(leg)
             raise DialError(EndReason.from_code(503, f"{dial.peer} at {target}: {error.reason}")) from None
-        leg.id = dialog.getInfo().callIdString
         return leg
 
     @property

@@ -24,6 +24,7 @@ from b2bua.calls.leg import (
     MediaChanged,
     Progress,
     ReferProgress,
+    Trying,
 )
 from b2bua.calls.reason import EndReason
 from b2bua.sip.dialog import Dialog
@@ -107,6 +108,10 @@ class SipLeg(Leg):
         """Re-INVITE with sendonly, or back to sendrecv."""
         if self.state is LegState.UP and self._dialog is not None and self._hanging_up is None:
             self._hold.put(self._dialog, on)
+
+    def trying(self) -> None:
+        """100 came."""
+        self.emit(Trying())
 
     def glare(self) -> None:
         """Our re-INVITE got 491."""

@@ -11,6 +11,11 @@ import pjsua2 as pj
 from b2bua.calls.headers import Header
 
 
+def plain(text: str) -> str:
+    """Text that pjsua2 takes back: bytes that were no UTF-8 come from it as lone surrogates, and become `?`."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def op_param(code: int = 0, text: str = "", headers: Sequence[Header] = ()) -> Any:
     """CallOpParam for one audio stream and nothing else, with header fields of ours."""
     prm = pj.CallOpParam(True)
@@ -19,9 +24,9 @@ def op_param(code: int = 0, text: str = "", headers: Sequence[Header] = ()) -> A
     prm.opt.textCount = 0  # PJSIP 2.17 offers text by default
     if code:
         prm.statusCode = code
-        prm.reason = text
+        prm.reason = plain(text)
     for name, value in headers:
         field = pj.SipHeader()
-        field.hName, field.hValue = name, value
+        field.hName, field.hValue = plain(name), plain(value)
         prm.txOption.headers.append(field)
     return prm
