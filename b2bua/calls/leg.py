@@ -104,7 +104,8 @@ class Ended:
     reason: EndReason
 
 
-LegEvent = Trying | Progress | Answered | MediaChanged | Held | Pressed | Released | ReferProgress | InfoReceived | Ended
+LegEvent = (Trying | Progress | Answered | MediaChanged | Held | Pressed | Released | ReferProgress | InfoReceived
+            | Ended)
 Owner = Callable[["Leg", LegEvent], None]
 
 
@@ -213,6 +214,10 @@ class Leg(ABC):
     @abstractmethod
     def send_digit(self, digit: str, duration_ms: int) -> None:
         """Send one press in this leg's own method."""
+
+    @abstractmethod
+    def withhold(self, digits: str) -> None:
+        """From its next press on, these of its digits do not pass to the other leg by themselves (Digit.passed)."""
 
     @abstractmethod
     def send_info(self, content_type: str, body: str) -> None:
