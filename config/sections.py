@@ -223,6 +223,20 @@ class Digits(Model):
     fuse_ms: int = Field(default=150, ge=0)  # one press heard by two transports within this counts once
 
 
+class Metaflows(Model):
+    """What the checker of metaflows should know."""
+
+    pbx_codes: tuple[str, ...] = ()  # codes that the PBX itself hears in a call; quoted in YAML
+
+    @field_validator("pbx_codes")
+    @classmethod
+    def _of_digits(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [code for code in value if not re.fullmatch(r"[0-9A-D*#]+", code)]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is not made of the digits 0-9 A-D * #")
+        return value
+
+
 class Log(Model):
     """What is logged, and how."""
 

@@ -15,9 +15,10 @@ import yaml
 from pydantic import ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from config.sections import Api, Digits, Log, Media, Peer, Recordings, Route, Sip
+from config.sections import Api, Digits, Log, Media, Metaflows, Peer, Recordings, Route, Sip
 
-__all__ = ["Api", "ConfigError", "Digits", "Log", "Media", "Peer", "Recordings", "Route", "Settings", "Sip", "load"]
+__all__ = ["Api", "ConfigError", "Digits", "Log", "Media", "Metaflows", "Peer", "Recordings", "Route", "Settings",
+           "Sip", "load"]
 
 
 class ConfigError(Exception):
@@ -42,6 +43,7 @@ class Settings(BaseSettings):
     seed: Path | None = None
     recordings: Recordings = Recordings()
     digits: Digits = Digits()
+    metaflows: Metaflows = Metaflows()
     log: Log = Log()
 
     @field_validator("store")

@@ -27,7 +27,7 @@ def create_app(parts: ApiParts) -> FastAPI:
     tokens = Tokens(parts.store, parts.secret, parts.settings.token_ttl_s, parts.clock)
     app.include_router(health_routes(parts))
     app.include_router(auth_routes(parts.store, tokens))
-    app.include_router(metaflow_routes(parts.store))
+    app.include_router(metaflow_routes(parts.store, parts.pbx_codes))
     app.include_router(directory_routes(parts.store))
     app.include_router(channel_routes(parts.live))
     app.include_router(event_routes(parts, tokens))
