@@ -105,6 +105,9 @@ class FakeLeg(Leg):
     def hold(self, on: bool) -> None:
         self.told.append(("hold", on))
 
+    def withhold(self, digits: str) -> None:
+        self.withheld = digits
+
     def send_digit(self, digit: str, duration_ms: int) -> None:
         self.digits.append((digit, duration_ms, asyncio.get_running_loop().time()))
 
@@ -133,6 +136,10 @@ class FakeLeg(Leg):
 
     def hangs_up(self, code: int = 200, text: str = "") -> None:
         self._end(EndReason.from_code(code, text))
+
+    def ends(self, reason: EndReason) -> None:
+        """The far end ends it, with a Reason header maybe."""
+        self._end(reason)
 
     def press(self, digits: str, source: Source = Source.RFC4733) -> None:
         """Each key down and up at once, 100 ms by its own account."""
@@ -196,9 +203,11 @@ class FakeLeg(Leg):
 
 @dataclass
 class FakeMixer:
-    """Who hears whom: (source, sink) ports."""
+    """Who hears whom: (source, sink) ports, and pairs that are relayed; `agrees`: do legs agree on a codec?"""
 
     connected: set[tuple[int, int]] = field(default_factory=set)
+    relayed: set[frozenset[Leg]] = field(default_factory=set)
+    agrees: bool = False
 
     def connect(self, source: int, sink: int) -> None:
         self.connected.add((source, sink))
@@ -206,9 +215,21 @@ class FakeMixer:
     def disconnect(self, source: int, sink: int) -> None:
         self.connected.remove((source, sink))
 
+    def relay(self, one: Leg, other: Leg) -> bool:
+        self.unrelay(one)
+        self.unrelay(other)
+        if self.agrees:
+            self.relayed.add(frozenset((one, other)))
+        return self.agrees
+
+    def unrelay(self, leg: Leg) -> None:
+        self.relayed = {pair for pair in self.relayed if leg not in pair}
+
     def hears(self, one: Leg, other: Leg) -> bool:
         """Do these two hear each other?"""
         ports = (one.port, other.port)
+        if frozenset((one, other)) in self.relayed:
+            return None not in ports
         return None not in ports and {ports, ports[::-1]} <= self.connected
 
 

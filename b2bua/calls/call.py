@@ -197,6 +197,8 @@ class Call:
         task = asyncio.get_running_loop().create_task(work, name=f"{name} of call {self.id}")
         self._tasks.add(task)
         task.add_done_callback(self._task_done)
+        if self.is_over:
+            task.cancel()
         return task
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
