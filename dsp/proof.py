@@ -17,21 +17,23 @@ from dsp.tape import RATE_HZ
 from dsp.tones import FULL_SCALE, amplitude
 
 SPAN = 240  # samples, 30 ms: more than the 23 ms Q.24 refuses, less than the 40 ms it accepts
-BEFORE = 160  # samples, 20 ms: what the line sounds like without the key
 HOP = 40  # samples, 5 ms: five windows in the span
 WEIGHTS = np.array([0.5, 1.0, 1.0, 1.0, 0.5], np.float32)  # of the windows: tapers keep dial tone out of the band
+HUM_HZ = 33.0  # hum and dial tone are measured from here
 BAND_HZ = (566.0, 3800.0)  # where a clear line has nothing but the digit: above dial tone, below the channel's edge
 
 MOST_DETUNING = 0.0205  # of the frequency: 1.5 % + 2 Hz (Q.24 table 1), and 2 Hz for noise; 3.5 % is to be refused
 MOST_TWIST = 10.0 ** (5.5 / 20)  # amplitude of high over low: 4 dB (Q.24), and 1.5 for noise
 LEAST_TWIST = 10.0 ** (-10.2 / 20)  # likewise: -8 dB (Q.24), 1.5 for noise, 0.7 that clipping takes from the weaker
 LEAST_PEAK = amplitude(-36.0) * FULL_SCALE  # int16 steps, of one tone: -25 dBm0 (Q.24), 8 dB of twist, 3 for noise
-LEAST_SHARE = 0.88  # of the band in the two tones: 0.94 at 12 dB SNR, 0.93 under dial tone of +6 dB
+MOST_BESIDE = 0.125  # in the band beside the tones against them: 0.07 at 12 dB SNR, 0.11 at 10 dB
 LEAST_EVENNESS = 0.6  # weakest against mean amplitude of the windows: an echo of -10 dB leaves 0.77, noise 0.68
-MOST_BEND = 0.25  # radians rms off a straight line of phase: 0.15 at 12 dB SNR and 8 dB twist
+MOST_BEND = 0.21  # radians rms off a straight line of phase: 0.18 at 12 dB SNR and 8 dB twist
 MOST_REST = 0.08  # beside the tones against them, if it was not there before: noise at 11 dB
+LOUDEST_HUM = 20.0  # below the band against the tones, even if it was there before: +13 dB, dial tone 12 dB over each
 MOST_HUM = 0.10  # below the band against the tones, if it was not there before: -10 dB
-STEADY = 2.0  # what was there before may have grown by 3 dB: noise and beats, in 20 ms
+STEADY = 1.8  # noise that was there before may seem to have grown so much, in 30 ms at 12 dB SNR
+STEADY_HUM = 1.4  # likewise hum and dial tone, which stay within 1.05
 SILENT = 1e-3  # before the tones against them: -30 dB, a line that is not open yet, or the start of a recording
 CLEAR_REST = 0.04  # beside the tones against them, where no onset tells key from voice: noise at 14 dB
 CLEAR_HUM = 0.05  # below the band against the tones, where no onset tells key from voice: -13 dB
@@ -55,8 +57,10 @@ def _top() -> NDArray[np.float64]:
 
 
 WINDOWS = WEIGHTS.size
-TOP = _top()
-CALM = hann(BEFORE)
+TOP = _top().astype(np.float32)
+SCALE = np.float32(2.0 / SPAN / (TOP * TOP).sum())  # from bins of the windowed span to mean square (Parseval)
+LOWEST_BIN, LOW_BIN, HIGH_BIN = (round(edge_hz * SPAN / RATE_HZ) for edge_hz in (HUM_HZ, *BAND_HZ))
+BAND, HUM = slice(LOW_BIN, HIGH_BIN + 1), slice(LOWEST_BIN, LOW_BIN - 1)
 NOMINAL_TURNS = np.exp(  # (WINDOWS, 8): undo what an exact tone turns from window to window
     np.outer(np.arange(WINDOWS), -2j * np.pi * HOP / RATE_HZ * TONES_HZ)
 ).astype(np.complex64)
@@ -108,7 +112,8 @@ class Evidence(NamedTuple):
             (twist < MOST_TWIST)
             & (twist > LEAST_TWIST)
             & (self.peak.min(axis=1) > LEAST_PEAK)
-            & (self.rest < 1.0 / LEAST_SHARE - 1.0)
+            & (self.rest < MOST_BESIDE)
+            & (self.hum < LOUDEST_HUM)
         )
 
     def is_added(self) -> Truth:
@@ -117,7 +122,7 @@ class Evidence(NamedTuple):
         Where there was nothing before, hum and noise may have come with the tones, as when the line opens.
         """
         is_same = self.rest < np.maximum(MOST_REST, STEADY * self.rest_before)
-        is_same &= self.hum < np.maximum(MOST_HUM, STEADY * self.hum_before)
+        is_same &= self.hum < np.maximum(MOST_HUM, STEADY_HUM * self.hum_before)
         return np.asarray(is_same | (self.rest_before + self.hum_before < SILENT))
 
     def is_clear(self) -> Truth:
@@ -151,27 +156,24 @@ def steadiness(sound: Real, digit: Index) -> Steadiness:
     return Steadiness(detuning_hz, np.abs(detuning_hz / TONES_HZ[tone]).max(axis=1), peak, bend, evenness)
 
 
-def powers(sound: Real, window: NDArray[np.float64]) -> tuple[Real, Real]:
-    """Mean-square power in the band, and below it without 0 Hz, each (legs,).
+def powers(sound: Real) -> tuple[Real, Real]:
+    """Mean-square power in the band, and below it, each (legs,).
 
-    sound    (legs, samples) float32, int16 steps, at 8 kHz
-    window   (samples,)
+    sound    (legs, SPAN) float32, int16 steps, at 8 kHz
     """
-    samples = window.size
-    spectrum = np.fft.rfft(sound * window.astype(np.float32))
-    power = (spectrum.real**2 + spectrum.imag**2) * (2.0 / samples / (window * window).sum())
-    low, high = (round(edge * samples / RATE_HZ) for edge in BAND_HZ)
-    return power[:, low : high + 1].sum(axis=1), power[:, 1 : low - 1].sum(axis=1)
+    spectrum = np.fft.rfft(sound * TOP)
+    power = (spectrum.real**2 + spectrum.imag**2) * SCALE
+    return power[:, BAND].sum(axis=1), power[:, HUM].sum(axis=1)
 
 
 def measure(sound: Real, before: Real, peak: Real) -> Evidence:
     """Weigh the two tones against everything else on the line.
 
     sound    (legs, SPAN) float32, int16 steps, at 8 kHz
-    before   (legs, BEFORE) float32, what came before the onset
+    before   (legs, SPAN) float32, what came before the onset
     peak     (legs, 2) from `steadiness`
     """
     pair = np.maximum(0.5 * (peak * peak).sum(axis=1), TINY)
-    band, hum = powers(sound, TOP)
-    band_before, hum_before = powers(before, CALM)
+    band, hum = powers(sound)
+    band_before, hum_before = powers(before)
     return Evidence(peak, (band - pair) / pair, hum / pair, band_before / pair, hum_before / pair)

@@ -70,7 +70,7 @@ def _begins(rises: When) -> tuple[When, Truth]:
     rises    (rows, 2)
     """
     onset = rises.mean(axis=1)
-    is_sharp = (np.abs(rises[:, 1] - rises[:, 0]) < MOST_SKEW) & (onset >= proof.BEFORE + AWAY)
+    is_sharp = (np.abs(rises[:, 1] - rises[:, 0]) < MOST_SKEW) & (onset >= proof.SPAN + AWAY)
     return np.where(is_sharp, onset, rises.max(axis=1)), is_sharp
 
 
@@ -91,7 +91,7 @@ def judge(tape: Real, digit: Index) -> Verdict:
     row = row[kept]
     if not row.size:
         return NOTHING
-    before = cut(tape[row], onset[row] - AWAY - proof.BEFORE, proof.BEFORE)
+    before = cut(tape[row], onset[row] - AWAY - proof.SPAN, proof.SPAN)
     found = proof.measure(span[kept], before, steady.peak[kept])
     is_digit = found.is_pair() & np.where(is_sharp[row], found.is_added(), found.is_clear())
     row = row[is_digit]
