@@ -215,8 +215,7 @@ class Leg(ABC):
     def send_digit(self, digit: str, duration_ms: int) -> None:
         """Send one press in this leg's own method."""
 
-    @abstractmethod
-    def withhold(self, digits: str) -> None:
+    def withhold(self, digits: str) -> None:  # noqa: B027 - a leg whose digits never pass by themselves has nothing to do
         """From its next press on, these of its digits do not pass to the other leg by themselves (Digit.passed)."""
 
     @abstractmethod
