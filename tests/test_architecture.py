@@ -16,7 +16,7 @@ from config.settings import load
 
 ROOT = Path(__file__).parent.parent
 LAYER = {"dsp": 0, "config": 0, "b2bua.calls": 1, "b2bua.metaflows": 2, "b2bua.store": 3, "b2bua.sip": 3,
-         "b2bua.media": 3, "b2bua.native": 3, "b2bua.api": 4}
+         "b2bua.media": 3, "b2bua.native": 3, "b2bua.importers": 3, "b2bua.api": 4}
 SIDEWAYS = {("b2bua.api", "b2bua.store")}
 MAX_FILE, MAX_FUNCTION = 300, 40
 SOURCES = [path for folder in ("b2bua", "dsp", "config", "tests") for path in sorted((ROOT / folder).rglob("*.py"))]
