@@ -13,6 +13,7 @@ import logging
 import os
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,12 +115,17 @@ class Writer:
             self._new = []
         now = self._bank.tick()
         for take in list(self._takes):
+            finished, error = True, None
             try:
-                if self._append(take, now):
-                    self._finish(take, None)
-            except Exception as error:  # the barrier of this thread: one recording's trouble ends that recording
+                finished = self._append(take, now)
+                if finished:
+                    self._open(take)  # a recording of nothing is a file, too
+            except Exception as failure:  # the barrier of this thread: one recording's trouble ends that recording
                 log.exception("recording %s failed", take.path)
-                self._finish(take, str(error))
+                error = _text(failure)
+            if finished:
+                self._takes.remove(take)
+                self._finish(take, error)
 
     def _append(self, take: Take, now: int) -> bool:
         until = now if take.end is None else min(take.end, now)
@@ -144,6 +150,8 @@ class Writer:
     def _open(self, take: Take) -> soundfile.SoundFile:
         if take._file is None:
             take.path.parent.mkdir(parents=True, exist_ok=True)
+            if take.path.exists():  # the same media_name again: no recording is ever overwritten
+                take.path = take.path.with_stem(f"{take.path.stem}-{uuid.uuid4().hex}")
             take._file = soundfile.SoundFile(take.path, "x", self._bank.rate_hz, 2, "PCM_16")
         return take._file
 
@@ -154,16 +162,13 @@ class Writer:
             take._file.flush()
 
     def _finish(self, take: Take, error: str | None) -> None:
-        self._takes.remove(take)
         try:
-            if error is None:
-                self._open(take)
             if take._file is not None:
                 take._file.close()
-            self._describe(take, error)
-        except (OSError, soundfile.LibsndfileError) as failure:
-            error = error or str(failure)
-            log.error("recording %s could not be closed: %s", take.path, failure)
+                self._describe(take, error)
+        except Exception as failure:  # the barrier again
+            log.exception("recording %s could not be closed", take.path)
+            error = error or _text(failure)
         take.done(take, error)
 
     def _describe(self, take: Take, error: str | None) -> None:
@@ -173,3 +178,7 @@ class Writer:
         partial = beside.with_suffix(".json.part")
         partial.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
         os.replace(partial, beside)
+
+
+def _text(failure: Exception) -> str:
+    return str(failure) or type(failure).__name__

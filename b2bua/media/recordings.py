@@ -27,6 +27,8 @@ from b2bua.metaflows.context import RecordingError, RecordingOptions
 log = logging.getLogger(__name__)
 
 _FILE_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+_MAX_NAME = 100  # characters of a media_name; file systems take 255 bytes with what we add
+_READ_S = 1.0  # the writer still reads a row up to the end of its use: it is given back this much later
 
 
 @dataclass(eq=False)
@@ -34,6 +36,7 @@ class Recording:
     """One that runs.
 
     channels   the legs that are heard left and right now
+    rows       the taps that this recording holds
     segments   who was on which channel from when on (seconds after the begin)
     """
 
@@ -42,6 +45,7 @@ class Recording:
     take: Take
     options: RecordingOptions
     channels: tuple[Leg | None, Leg | None] = (None, None)
+    rows: dict[Leg, Row] = field(default_factory=dict)
     segments: list[dict[str, Any]] = field(default_factory=list)
     limit: asyncio.TimerHandle | None = None
 
@@ -68,10 +72,10 @@ class Recordings:
         """Record from now on. Raises RecordingError."""
         if options.format != "wav" and options.format is not None:
             log.info("call %s: %s was asked for; wav is written", call.id, options.format)
+        if call.is_over:
+            raise RecordingError("the call is ending")
         recording_id = uuid.uuid4().hex
         path = self._path(call, options, recording_id)
-        if path.exists():
-            raise RecordingError(f"{path} exists already (media_name {options.media_name!r})")
         take = Take(path, (None, None), self._bank.tick(), {}, self._written)
         recording = Recording(recording_id, call, take, options)
         self._follow(recording)
@@ -92,7 +96,7 @@ class Recordings:
         return recording
 
     def _path(self, call: Call, options: RecordingOptions, recording_id: str) -> Path:
-        name = _FILE_NAME.sub("_", options.media_name or recording_id).lstrip(".") or recording_id
+        name = _FILE_NAME.sub("_", options.media_name or "").lstrip(".")[:_MAX_NAME] or recording_id
         folder = self._directory / (call.account_id or "none") / time.strftime("%Y%m", time.gmtime())
         return folder / (name if name.endswith(".wav") else f"{name}.wav")
 
@@ -103,11 +107,10 @@ class Recordings:
             return
         if recording.limit is not None:
             recording.limit.cancel()
-        recording.take.end = self._bank.tick()
         recording.take.manifest["stopped_by"] = "call" if recording.call.reason is not None else "request"
-        for leg in {leg for leg in recording.channels if leg is not None}:
-            # The writer still reads the row up to the end: it is given back a little later.
-            self._loop.call_later(1.0, self._taps.untap, leg)
+        recording.take.end = self._bank.tick()  # from here on the manifest is the writer's
+        for leg in list(recording.rows):
+            self._let_go(recording, leg)
 
     def _call_ended(self, call: Call) -> None:
         recording = self._running.get(call)
@@ -129,22 +132,25 @@ class Recordings:
         pair = [leg for leg in (call.a, call.b) if leg is not None and leg.state is not LegState.ENDED]
         left = left if left in pair else next((leg for leg in pair if leg is not right), None)
         right = right if right in pair else next((leg for leg in pair if leg is not left), None)
-        rows = (self._row(left, before), self._row(right, before))
-        for gone in {leg for leg in before if leg is not None} - {left, right}:
-            self._loop.call_later(1.0, self._taps.untap, gone)
         recording.channels = (left, right)
-        recording.take.rows = rows
+        recording.take.rows = (self._row(recording, left), self._row(recording, right))
+        for gone in recording.rows.keys() - {left, right}:
+            self._let_go(recording, gone)
         recording.segments.append({
             "at_s": round(max(0, self._bank.tick() - recording.take.begin) * 0.02, 2),
             "left": left.id if left else None, "right": right.id if right else None})
 
-    def _row(self, leg: Leg | None, before: tuple[Leg | None, Leg | None]) -> Row | None:
+    def _row(self, recording: Recording, leg: Leg | None) -> Row | None:
         if leg is None:
             return None
-        row = self._taps.tap(leg)
-        if leg in before:
-            self._taps.untap(leg)  # it was held already: one hold is enough
+        row = recording.rows.get(leg) or self._taps.tap(leg)
+        if row is not None:
+            recording.rows[leg] = row
         return row
+
+    def _let_go(self, recording: Recording, leg: Leg) -> None:
+        del recording.rows[leg]
+        self._loop.call_later(_READ_S, self._taps.untap, leg)
 
     # -- what the writer says -------------------------------------------------------------------------------------
 

@@ -43,9 +43,9 @@ class Stage:
                   for one, other in (("trunk", "pbx"), ("pbx", "trunk"))]
         self.dialer, self.mixer = Dialer(kind), FakeMixer()
         self.told: list[Event] = []
-        events = Events(lambda: 0.0)
-        events.subscribe(self.told.append)
-        self.exchange = Exchange(Sip(**sip), peers, routes, self.dialer, self.mixer, events)
+        self.bus = Events(lambda: 0.0)
+        self.bus.subscribe(self.told.append)
+        self.exchange = Exchange(Sip(**sip), peers, routes, self.dialer, self.mixer, self.bus)
         self.callers: list[FakeLeg] = []
 
     def arrives(self, number: str = "1001", *fields: tuple[str, str]) -> FakeLeg:
