@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dsp.tones import frequencies
 from tests.peers.sound import Samples, decode_pcmu, encode_pcmu, tone
 
 CLOCK_HZ = 8000
@@ -88,6 +89,17 @@ class Track:
         """Presses of `digit_ms`, each followed by talk for `gap_ms`."""
         for digit in digits:
             self._press(EVENTS.index(digit), digit_ms)
+            self.talk(gap_ms / 1000)
+        return self
+
+    def tones(self, digits: str, *, digit_ms: int = 100, gap_ms: int = 80, dbm0: float = -12.0) -> Track:
+        """Presses as in-band tones, each followed by talk for `gap_ms`."""
+        for digit in digits:
+            low, high = (tone(hz, digit_ms / 1000, dbm0) for hz in frequencies(digit))
+            both = encode_pcmu(low + high)
+            for at in range(0, len(both), FRAME):
+                self._add(0, both[at:at + FRAME], self._timestamp, marker=False)
+                self._step(FRAME_MS)
             self.talk(gap_ms / 1000)
         return self
 

@@ -74,7 +74,7 @@ class Device:
     def plays(self, hz: float, part: Callable[[Track], Track], *, call: int = 1) -> None:
         """From the answer on it plays `part` of a track with this tone into its first (second, ...) call."""
         sdp = self.sipp.peer_sdp(call=call, timeout_s=10)
-        self.rtp.play(part(Track(hz, event=sdp.event_type)), to=sdp.media)
+        self.rtp.play(part(Track(hz, event=sdp.event_type or 0)), to=sdp.media)
 
     def finish(self) -> list[SipMessage]:
         """As of `Sipp`."""
