@@ -25,11 +25,13 @@ class Digit:
 
     digit     one of DIGITS, or FLASH
     at_s      monotonic time of the onset
+    passed    its packets go to the other leg by themselves (relay): it must not be sent there again
     """
 
     digit: str
     source: Source
     at_s: float
+    passed: bool = False
 
     def __post_init__(self) -> None:
         if len(self.digit) != 1 or self.digit not in DIGITS + FLASH:

@@ -38,7 +38,7 @@ class PassDigits:
     def released(self, leg: Leg, digit: Digit, duration_ms: int) -> None:
         """On it goes."""
         other = self._other(leg)
-        if other is not None:
+        if other is not None and not digit.passed:
             other.send_digit(digit.digit, duration_ms)
 
     def changed(self) -> None:

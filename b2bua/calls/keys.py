@@ -33,13 +33,13 @@ class Keys:
         self._duration_ms = 0
         self._silence: asyncio.TimerHandle | None = None
 
-    def begin(self, digit: str, source: Source, duration_ms: int = 0) -> None:
-        """A transport reports that a key went down."""
+    def begin(self, digit: str, source: Source, duration_ms: int = 0, passed: bool = False) -> None:
+        """A transport reports that a key went down; `passed` as of Digit."""
         now_s = self._loop.time()
         if self._same_press(digit, source, now_s):
             return
         self._release()
-        self._down = Digit(digit, source, now_s)
+        self._down = Digit(digit, source, now_s, passed)
         self._duration_ms = duration_ms
         self._sources = {source}
         self._last = (digit, now_s, self._sources)

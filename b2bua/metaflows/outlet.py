@@ -60,7 +60,7 @@ class Outlet:
 
     def pressed(self, digit: Digit) -> Press:
         """A key went down; nothing leaves yet."""
-        press = Press(digit, self._clock())
+        press = Press(digit, self._clock(), dropped=digit.passed)  # the far party has what passed by itself
         self._queue.append(press)
         self._down.append(press)
         return press
@@ -94,6 +94,11 @@ class Outlet:
             self._queue.popleft()
             self._last = (now_s, press.at_s)
             self._send(press.digit.digit, press.duration_ms)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Is there a press that has yet to leave?"""
+        return any(not press.dropped for press in self._queue)
 
     def close(self) -> None:
         """The leg has gone: nothing leaves any more."""

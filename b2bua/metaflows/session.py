@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from b2bua.calls.call import Call, CallState
-from b2bua.calls.digit import FLASH, Digit
+from b2bua.calls.digit import DIGITS, FLASH, Digit
 from b2bua.calls.directory import Endpoint
 from b2bua.calls.ears import Ears
 from b2bua.calls.leg import Leg, LegState
@@ -93,10 +93,12 @@ class Session:
                 self._decide(one, side, decisions, press)
                 side.last_s = press.at_s
         self._outlet(leg).flush()
+        self._screen(leg)
 
     def released(self, leg: Leg, digit: Digit, duration_ms: int) -> None:
         """It came up: now its length is known, and it may go to the far party."""
         self._outlet(leg).released(digit, duration_ms)
+        self._screen(leg)
 
     def changed(self) -> None:
         """Someone answered, or a leg was replaced."""
@@ -142,6 +144,20 @@ class Session:
             self._attend(one)
         for outlet in list(self._outlets.values()):
             outlet.flush()
+        for leg in pair:
+            self._screen(leg)
+
+    def _screen(self, leg: Leg) -> None:
+        """Say which presses of a leg must not pass by themselves: what hidden codes are made of, and what would
+        overtake a press that waits."""
+        hidden = [(one, side) for one in self._listeners if one.codes.rules.hide_codes and not one.codes.shadow
+                  for side in one.sides.values() if side.leg is leg]
+        outlet = self._outlets.get(leg)
+        if any(one.collector.deadline_s(side.name) is not None for one, side in hidden) or (
+                outlet is not None and outlet.is_waiting):
+            leg.withhold(DIGITS + FLASH)
+        else:
+            leg.withhold("".join(sorted({one.codes.rules.binding_digit for one, _ in hidden})))
 
     def _attend(self, one: _Listener) -> None:
         """Listen on the legs that `listen_on` names, and on no others."""
@@ -178,6 +194,7 @@ class Session:
         other = self._call.other(leg)
         if other is not None and other.state is not LegState.ENDED:
             other.send_digit(digit, duration_ms)
+        self._screen(leg)
 
     def _expired(self, one: _Listener, side: _Side) -> None:
         side.timer = None
@@ -188,6 +205,7 @@ class Session:
         now_s = max(self._loop.time(), deadline_s or 0.0)  # a timer may fire a clock tick early
         self._decide(one, side, one.collector.expire(side.name, now_s), None)
         self._outlet(side.leg).flush()
+        self._screen(side.leg)
 
     def _decide(self, one: _Listener, side: _Side, decisions: list[Decision], press: Press | None) -> None:
         for decision in decisions:

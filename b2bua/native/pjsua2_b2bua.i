@@ -11,6 +11,7 @@
 #include "dialog.hpp"
 #include "gate.hpp"
 #include "limits.hpp"
+#include "relay.hpp"
 #include "stream_stats.hpp"
 %}
 
@@ -23,4 +24,5 @@
 %include "dialog.hpp"
 %include "gate.hpp"
 %include "limits.hpp"
+%include "relay.hpp"
 %include "stream_stats.hpp"

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import pjsua2 as pj
 
 from b2bua.calls.leg import Leg
+from b2bua.sip import relay
+from b2bua.sip.leg import SipLeg
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,8 @@ class Tap:
 class Bridge:
     """Connects conference ports, and legs to rows of the bank."""
 
-    def __init__(self, slots: int, seconds: float, rate_hz: int) -> None:
+    def __init__(self, slots: int, seconds: float, rate_hz: int, *, relays: bool = True) -> None:
+        self._relays = relays
         self.bank = pj.Bank(slots, round(seconds * 50), rate_hz)
         self.bank_full = 0
         self._taps: dict[Leg, Tap] = {}
@@ -46,6 +49,24 @@ class Bridge:
         if status != 0:
             log.debug("conference: %s %d -> %d gave status %d (a leg that has just gone)", verb, source, sink, status)
 
+    def relay(self, one: Leg, other: Leg) -> bool:
+        """As of Mixer; never where the operator has switched it off."""
+        return self._relays and isinstance(one, SipLeg) and isinstance(other, SipLeg) and relay.join(one, other)
+
+    def unrelay(self, leg: Leg) -> None:
+        """As of Mixer."""
+        if isinstance(leg, SipLeg):
+            relay.part(leg)
+
+    @property
+    def relayed_calls(self) -> int:
+        """Pairs of legs that hear each other without the conference."""
+        return int(pj.relay_pairs())
+
+    def _feed(self, leg: Leg, on: bool) -> None:
+        if isinstance(leg, SipLeg):
+            relay.feed(leg, on)
+
     def tap(self, leg: Leg) -> Tap | None:
         """Listen to what a leg says; None when the bank is full (counted). Pair with `untap`."""
         tap = self._taps.get(leg)
@@ -59,6 +80,7 @@ class Bridge:
                       f"all {self.bank.slots()} rows of the bank are in use (media.bank_slots)")
             return None
         tap = self._taps[leg] = Tap(slot, 0)
+        self._feed(leg, True)
         return tap
 
     def untap(self, leg: Leg) -> None:
@@ -69,10 +91,12 @@ class Bridge:
         tap.uses -= 1
         if tap.uses == 0:
             del self._taps[leg]
+            self._feed(leg, False)
             self.bank.close(tap.slot, leg.port if leg.port is not None else -1)
 
     def media_changed(self, leg: Leg) -> None:
         """The leg's conference port is another one: its tap follows."""
         tap = self._taps.get(leg)
         if tap is not None and leg.port is not None:
+            self._feed(leg, True)
             self.connect(leg.port, self.bank.tap_port(tap.slot))

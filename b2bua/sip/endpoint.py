@@ -88,6 +88,7 @@ class SipEndpoint:
         self._endpoint.libInit(endpoint_config(self._settings))
         self.gate = pj.Gate()
         pj.take_info()
+        pj.relay_install()
         for peer in self._settings.peers.values():
             for network in peer.match or _host_networks(peer.uri):
                 self.gate.allow(network)

@@ -27,6 +27,7 @@ from b2bua.calls.leg import (
     Trying,
 )
 from b2bua.calls.reason import EndReason
+from b2bua.sip import relay
 from b2bua.sip.dialog import Dialog
 from b2bua.sip.hold import Hold
 from b2bua.sip.params import op_param
@@ -63,10 +64,21 @@ class SipLeg(Leg):
         self._hanging_up: EndReason | None = None
         self._reason_header = ""
         self._event_stamp_ms = -1
+        self._withheld = ""
 
     def carried_by(self, dialog: Dialog) -> None:
         """This is the leg's dialog from now on."""
         self._dialog = dialog
+
+    @property
+    def call_id(self) -> int | None:
+        """PJSUA's number of it, None before and after its life: the number goes to another call then."""
+        return int(self._dialog.getId()) if self._dialog is not None and self.state is not LegState.ENDED else None
+
+    @property
+    def takes_events(self) -> bool:
+        """May its far end get digits as RFC 4733 events?"""
+        return self._method in ("auto", "rfc4733")
 
     # -- verbs --------------------------------------------------------------------------------------------------
 
@@ -128,9 +140,16 @@ class SipLeg(Leg):
             prm.method = pj.PJSUA_DTMF_METHOD_RFC2833
             prm.duration = max(40, min(duration_ms, 6000))
             prm.digits = "R" if digit == FLASH else digit
+            relay.inserting(self, prm.duration)
             self._do("send a digit", lambda dialog: dialog.sendDtmf(prm))
         else:
             self.send_info(info.RELAY, info.render(digit, duration_ms))
+
+    def withhold(self, digits: str) -> None:
+        """Told to the relay, again when media changed."""
+        if digits != self._withheld:
+            self._withheld = digits
+            relay.withhold(self, digits)
 
     def send_info(self, content_type: str, body: str) -> None:
         """INFO with this body."""
@@ -206,6 +225,7 @@ class SipLeg(Leg):
         if self.direction == "inbound" or self._codec is None:
             stats = pj.stream_stats(self._dialog.getId())
             self._codec = f"{stats.codec}/{stats.clock_rate_hz}".lower() if stats.valid else self._codec
+        relay.withhold(self, self._withheld)
         self.emit(MediaChanged())
         self.on_media(self)
         held = status == pj.PJSUA_CALL_MEDIA_REMOTE_HOLD
@@ -218,7 +238,7 @@ class SipLeg(Leg):
         key = FLASH if digit == "R" else digit
         again, self._event_stamp_ms = stamp_ms != self._event_stamp_ms, stamp_ms
         if not update or again:
-            self._keys.begin(key, Source.RFC4733, duration_ms)
+            self._keys.begin(key, Source.RFC4733, duration_ms, relay.passed(self, key, stamp_ms))
         elif not end:
             self._keys.update(Source.RFC4733, duration_ms)
         if end:

@@ -10,15 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from b2bua.calls.headers import Party
-from b2bua.calls.leg import LegState
+from b2bua.calls.leg import Leg, LegState
 from b2bua.calls.path import Path
 from tests.fakes import FakeLeg
 
 
 @dataclass
 class Conference:
-    """Like PJSIP's: a port that is removed takes its connections along; only ports that exist may be named."""
+    """Like PJSIP's: a port that is removed takes its connections along; only ports that exist may be named.
 
+    agree    these legs may be relayed to each other
+    relayed  who is
+    """
+
+    agree: set[str] = field(default_factory=set)
+    relayed: set[str] = field(default_factory=set)
     ports: set[int] = field(default_factory=set)
     wires: set[tuple[int, int]] = field(default_factory=set)
     wrong: list[Any] = field(default_factory=list)
@@ -39,6 +45,13 @@ class Conference:
         if not {source, sink} <= self.ports:
             self.wrong.append(("disconnect", source, sink))
         self.wires.discard((source, sink))
+
+    def relay(self, one: Leg, other: Leg) -> bool:
+        self.relayed = {one.id + other.id} if one.id + other.id in self.agree else set()
+        return bool(self.relayed)
+
+    def unrelay(self, leg: Leg) -> None:
+        self.relayed = {pair for pair in self.relayed if leg.id not in pair}
 
 
 class Stage:
@@ -71,7 +84,9 @@ class Stage:
         names = {leg.port: leg.id for leg in (self.a, self.b, self.c) if leg.port is not None}
         pairs = {frozenset(wire) for wire in self.conference.wires if wire[::-1] in self.conference.wires}
         assert len(pairs) * 2 == len(self.conference.wires)
-        return {"".join(sorted(names[port] for port in pair)) for pair in pairs}
+        mixed = {"".join(sorted(names[port] for port in pair)) for pair in pairs}
+        assert not mixed & self.conference.relayed, "nobody hears anybody twice"
+        return mixed | self.conference.relayed
 
 
 def test_two_legs_with_media_hear_each_other_until_they_part() -> None:
@@ -166,3 +181,52 @@ def test_whatever_happens_only_the_pair_hears_each_other(steps: list[tuple[str, 
         assert stage.hear() == ({"".join(sorted(one.id for one in wanted))} if live and wanted else set())
         assert stage.path.joined is live
         assert stage.conference.wrong == []
+
+
+def relayed() -> Stage:
+    stage = Stage()
+    stage.conference.agree = {"ab", "ac"}
+    stage.path.join(stage.a, stage.b)
+    return stage
+
+
+def test_legs_that_agree_are_relayed_and_leave_the_conference_alone() -> None:
+    stage = relayed()
+    assert (stage.hear(), stage.path.kind, stage.path.joined) == ({"ab"}, "relay", True)
+    assert stage.conference.wires == set()
+    stage.path.part()
+    assert (stage.hear(), stage.path.joined) == (set(), False)
+
+
+def test_who_needs_the_mix_gets_it_and_the_relay_comes_back_by_itself() -> None:
+    stage = relayed()
+    player, hold = object(), object()
+    stage.path.needs_mix(player)
+    stage.path.needs_mix(hold)
+    assert (stage.hear(), stage.path.kind, stage.conference.relayed) == ({"ab"}, "mix", set())
+    stage.path.release(player)
+    assert stage.path.kind == "mix"
+    stage.path.release(hold)
+    assert (stage.hear(), stage.path.kind, stage.conference.wires) == ({"ab"}, "relay", set())
+    stage.path.release(hold)
+    assert stage.path.kind == "relay"
+
+
+def test_a_codec_that_changes_decides_anew() -> None:
+    stage = relayed()
+    stage.conference.agree = set()
+    stage.plug(stage.b, 2)
+    assert (stage.hear(), stage.path.kind) == ({"ab"}, "mix")
+    stage.conference.agree = {"ab"}
+    stage.plug(stage.b, 2)
+    assert (stage.hear(), stage.path.kind, stage.conference.wires) == ({"ab"}, "relay", set())
+
+
+def test_a_partner_is_replaced_in_the_relay() -> None:
+    stage = relayed()
+    stage.path.join(stage.a, stage.c)
+    assert (stage.hear(), stage.path.kind) == ({"ac"}, "relay")
+    stage.end(stage.c)
+    stage.path.refresh()
+    assert (stage.hear(), stage.path.joined) == (set(), False)
+    assert stage.conference.wrong == []

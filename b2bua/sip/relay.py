@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Legs that hear each other packet by packet, without decoding. SIP thread; the packets themselves never see Python.
+
+Which two legs are joined is the Path's business (b2bua.calls.path); this is how a pair is told to the native adapters.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pjsua2 as pj
+
+from b2bua.calls.digit import DIGITS, FLASH
+
+if TYPE_CHECKING:
+    from b2bua.sip.leg import SipLeg
+
+log = logging.getLogger(__name__)
+
+EVENTS = DIGITS + FLASH  # in the order of RFC 4733 §3.2: 0-9, *, #, A-D, flash
+INSERT_MARGIN_MS = 60  # end packets of an event that we send, and one packet until it begins
+
+_WHY_NOT = {pj.RELAY_NO_MEDIA: "no media yet", pj.RELAY_CODECS_DIFFER: "codecs differ",
+            pj.RELAY_PTIMES_DIFFER: "packet times differ"}
+
+
+def mask(digits: str) -> int:
+    """Bit per event of these digits."""
+    return sum(1 << EVENTS.index(digit) for digit in set(digits))
+
+
+def join(one: SipLeg, other: SipLeg) -> bool:
+    """Let these two hear each other; each parts from its former partner. False when they cannot: then they are parted.
+
+    Safe to repeat, and to be repeated whenever the media of one of them changed.
+    """
+    if one.call_id is None or other.call_id is None:
+        return False
+    status = pj.relay_join(one.call_id, other.call_id, other.takes_events, one.takes_events)
+    if status != pj.RELAY_JOINED:
+        log.debug("legs %s and %s are not relayed: %s", one.id, other.id, _WHY_NOT.get(status, str(status)))
+    return bool(status == pj.RELAY_JOINED)
+
+
+def part(leg: SipLeg) -> None:
+    """A leg and its partner hear each other no more."""
+    if leg.call_id is not None:
+        pj.relay_part(leg.call_id)
+
+
+def feed(leg: SipLeg, on: bool) -> None:
+    """Somebody listens at the leg's conference port (a tap): its stream needs the sound while it is relayed."""
+    if leg.call_id is not None:
+        pj.relay_feed(leg.call_id, on)
+
+
+def withhold(leg: SipLeg, digits: str) -> None:
+    """These digits of the leg do not go to its partner by themselves, from the next press on."""
+    if leg.call_id is not None:
+        pj.relay_withhold(leg.call_id, mask(digits))
+
+
+def passed(leg: SipLeg, digit: str, stamp_ms: int) -> bool:
+    """Has the partner got this press already? `stamp_ms` as of PJSIP's DTMF event."""
+    return leg.call_id is not None and bool(pj.relay_passed(leg.call_id, EVENTS.index(digit), stamp_ms))
+
+
+def inserting(leg: SipLeg, ms: int) -> None:
+    """We are about to send a press of our own to this leg's far end: its partner's sound and presses wait."""
+    if leg.call_id is not None:
+        pj.relay_insert(leg.call_id, ms + INSERT_MARGIN_MS)
