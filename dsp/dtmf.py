@@ -94,7 +94,8 @@ class Detector:
 
     def _presses(self, loud: Index) -> list[Event]:
         """Keys that went down on one of these legs; a new key ends the one before it."""
-        row, digit = self._gate.look(self._tape.last(gate.SPAN)[:, : gate.BLOCK][loud])
+        sound = self._tape.last(gate.SPAN)[:, : gate.BLOCK]
+        row, digit = self._gate.look(sound if loud.size == len(sound) else sound[loud])
         legs = loud[row]
         is_new = digit != self._held.digit[legs]
         if not is_new.any():
