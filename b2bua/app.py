@@ -119,6 +119,7 @@ class App:
             {"b2bua_bank_slots_in_use": ("Legs that are tapped", lambda: bridge.bank.in_use()),
              "b2bua_legs_listened_to": ("Legs whose audio is searched for tones", lambda: self._listener.listening),
              "b2bua_legs": ("SIP legs that exist", lambda: self._endpoint.legs_alive),
+             "b2bua_relayed_calls": ("Calls whose legs hear each other without decoding", lambda: bridge.relayed_calls),
              "b2bua_live_calls": ("Calls that exist", lambda: len(exchange.calls))})
 
     def _media_changed(self, leg: SipLeg) -> None:

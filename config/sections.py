@@ -109,6 +109,7 @@ class Media(Model):
     ports: str = "20000-29999"
     codecs: tuple[str, ...] = CODECS
     mix_rate_hz: int = 16000  # clock of the conference bridge
+    relay: bool = True  # legs that agree on a codec hear each other without decoding; false: always through the bridge
     bank_slots: int = Field(default=1024, gt=0, le=8192)  # legs that may be tapped (recorded, listened to) at once
     bank_s: float = Field(default=4.0, ge=1.0, le=30.0)  # how far a reader may fall behind before it loses audio
     timeout_s: float = Field(default=60.0, ge=0)  # a leg that sends no RTP this long ends the call; 0: never

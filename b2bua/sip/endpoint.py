@@ -102,7 +102,7 @@ class SipEndpoint:
         for codec, priority in codec_priorities(self._endpoint, self._settings.media.codecs):
             self._endpoint.codecSetPriority(codec, priority)
         media = self._settings.media
-        self.bridge = Bridge(media.bank_slots, media.bank_s, media.mix_rate_hz)
+        self.bridge = Bridge(media.bank_slots, media.bank_s, media.mix_rate_hz, relays=media.relay)
         self._watches = [loop.create_task(watch.run()) for watch in
                          (MediaWatch(lambda: self._legs, media.timeout_s), GateWatch(self.gate))]
         self._account = _Account(self._incoming)
