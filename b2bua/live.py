@@ -89,6 +89,7 @@ def describe(call: Call, leg: Leg) -> dict[str, Any]:
     other = call.other(leg)
     return {
         "uuid": leg.id, "call_id": leg.id, "interaction_id": call.id, "other_leg": other.id if other else None,
+        "other_leg_call_id": other.id if other else None,
         "direction": leg.direction, "answered": call.answered_s is not None, "channel_state": call.state.value,
         "from": call.invite.caller.uri, "to": call.invite.number, "timestamp": round(call.began_at_s),
         "authorizing_id": leg.endpoint.id if leg.endpoint else None,
