@@ -7,18 +7,22 @@ Errors come as `ConfigError` with one line per problem, each naming file, key an
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from config.sections import Api, Digits, Log, Media, Metaflows, Peer, Recordings, Route, Sip
 
 __all__ = ["Api", "ConfigError", "Digits", "Log", "Media", "Metaflows", "Peer", "Recordings", "Route", "Settings",
            "Sip", "load"]
+
+
+PREFIX = "B2BUA__"  # of the environment variables
 
 
 class ConfigError(Exception):
@@ -32,14 +36,14 @@ class ConfigError(Exception):
 class Settings(BaseSettings):
     """The whole configuration."""
 
-    model_config = SettingsConfigDict(env_prefix="B2BUA__", env_nested_delimiter="__", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid")
 
     sip: Sip = Sip()
     media: Media = Media()
     peers: dict[str, Peer] = {}
     routes: tuple[Route, ...] = ()
     api: Api = Api()
-    store: str = "sqlite:///var/b2bua.db"
+    store: str = Field(default="sqlite:///var/b2bua.db", repr=False)  # may hold a password
     seed: Path | None = None
     recordings: Recordings = Recordings()
     digits: Digits = Digits()
@@ -75,7 +79,31 @@ def _line(source: str, error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"]) or "(whole file)"
     value = error.get("input")
     shown = "" if isinstance(value, (dict, list, Settings)) or value is None else f" = {value!r}"
-    return f"{source}: {key}{shown}: {error['msg'].removeprefix('Value error, ')}"
+    names = [PREFIX + key.replace(".", "__").upper().rsplit("__", cut)[0] for cut in range(len(error["loc"]))]
+    variable = next((name for name in names if name in _environment()), None)
+    where = f"environment {variable}" if variable else source
+    return without_password(f"{where}: {key}{shown}: {error['msg'].removeprefix('Value error, ')}")
+
+
+def without_password(text: str) -> str:
+    """A URL (or a text with one in it) that may be shown."""
+    return re.sub(r"((?:://|sips?:)[^:/@\s]*):\S*@", r"\1:***@", text)
+
+
+def _environment() -> dict[str, str]:
+    return {name.upper(): value for name, value in os.environ.items() if name.upper().startswith(PREFIX)}
+
+
+def _unknown_variables() -> list[str]:
+    """Whole sections that are misspelt; pydantic looks only at those it knows."""
+    return [f"environment: {name}: there is no section {name.split('__')[1].lower()!r}" for name in _environment()
+            if name.split("__")[1].lower() not in Settings.model_fields]
+
+
+def _not_json(error: SettingsError) -> str:
+    value = getattr(error.__cause__, "doc", None)
+    name = next((name for name, given in _environment().items() if given == value), PREFIX)
+    return f"""environment: {name}: a list or a mapping is written as JSON, as in '["one", "two"]'"""
 
 
 def load(path: Path | None = None) -> Settings:
@@ -91,10 +119,14 @@ def load(path: Path | None = None) -> Settings:
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError([f"{source}: cannot be read: {error}"]) from None
         except yaml.YAMLError as error:
-            raise ConfigError([f"{source}: is not YAML: {error}"]) from None
+            raise ConfigError([f"{source}: is not YAML: {' '.join(str(error).split())}"]) from None
         if not isinstance(document, dict):
             raise ConfigError([f"{source}: must be a mapping of keys, not {type(document).__name__}"])
+    if unknown := _unknown_variables():
+        raise ConfigError(unknown)
     try:
-        return Settings(**document)
+        return Settings(**{str(key): value for key, value in document.items()})
+    except SettingsError as error:
+        raise ConfigError([_not_json(error)]) from None
     except ValidationError as error:
         raise ConfigError([_line(source, item) for item in error.errors()]) from None
