@@ -88,4 +88,4 @@ def event_logger() -> Any:
     return write
 
 
-_RESERVED = frozenset(("name", "msg", "args", "module", "filename", "process", "thread", "message"))
+_RESERVED = frozenset((*vars(logging.makeLogRecord({})), "message", "asctime", "event", "level", "logger", "timestamp"))

@@ -11,6 +11,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from b2bua.calls.events import Event
 
+_CODES = frozenset((  # a peer may send any number: others are counted as 4xx and the like
+    200, 202, 300, 301, 302, 305, 380, 400, 401, 402, 403, 404, 405, 406, 407, 408, 410, 413, 414, 415, 416, 420, 421,
+    422, 423, 480, 481, 482, 483, 484, 485, 486, 487, 488, 491, 493, 500, 501, 502, 503, 504, 505, 513, 580, 600, 603,
+    604, 606, 607))
 _SETUP_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60)
 _TURN_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1)
 _LOST = (0, 1, 2, 5, 10, 20, 50, 100, 500, 1000)
@@ -45,7 +49,7 @@ class Metrics:
             "call.started": lambda f: self._active.labels(f["direction"]).inc(),
             "call.answered": lambda f: self._setup.labels(f["direction"]).observe(f["setup_s"]),
             "call.ended": self._ended,
-            "call.refused": lambda f: self._refused.labels(str(f["code"])).inc(),
+            "call.refused": lambda f: self._refused.labels(_code(f["code"])).inc(),
             "call.failed": lambda f: self._bugs.inc(),
             "digit.heard": lambda f: self._digits.labels(str(f["source"])).inc(),
             "collector.armed": lambda f: self._collector.labels("armed").inc(),
@@ -68,7 +72,7 @@ class Metrics:
 
     def _ended(self, f: dict[str, Any]) -> None:
         self._active.labels(f["direction"]).dec()
-        self._calls.labels(f["direction"], f["result"], str(f["code"])).inc()
+        self._calls.labels(f["direction"], f["result"], _code(f["code"])).inc()
 
     def _shadow(self, f: dict[str, Any]) -> None:
         self._shadowed.labels(f["module"], f["outcome"]).inc()
@@ -79,6 +83,10 @@ class Metrics:
         self._jitter.labels("received").observe(f["rx_jitter_s"])
         self._lost.labels("sent").observe(f["tx_lost"])
         self._jitter.labels("sent").observe(f["tx_jitter_s"])
+
+
+def _code(code: int) -> str:
+    return str(code) if code in _CODES else f"{min(code // 100, 9)}xx"
 
 
 class Readings:
