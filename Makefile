@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= config/example.yaml
 
-.PHONY: setup demo test check fmt run bench bench-asterisk bench-detector interop soak image clean
+.PHONY: setup demo test check fmt run bench bench-asterisk bench-detector interop soak image docs clean
 
 setup: $(VENV)/.ready
 
@@ -52,6 +52,10 @@ bench-detector: setup
 
 image:
 	docker build --tag metaflow-b2bua .
+
+# docs/modules.md from the models, docs/kazoo-checklist.md from the names of the tests
+docs: setup
+	@$(BIN)/python -m tests.docs
 
 clean:
 	rm -rf $(VENV) var build *.egg-info

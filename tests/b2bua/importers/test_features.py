@@ -39,7 +39,7 @@ def made(text: str) -> dict[str, Any]:
     return validate(metaflows).sent
 
 
-def test_B19_the_feature_map_becomes_codes() -> None:
+def test_the_feature_map_becomes_codes() -> None:
     toggle = {"module": "record_call", "data": {"action": "toggle"}}
     assert made(SAMPLE) == {
         "binding_digit": "*", "digit_timeout": 1500,
