@@ -79,7 +79,7 @@ class App:
         self._writer = Writer(bank)
         recordings = Recordings(settings.recordings.directory, bank, bridge, self._writer, self._events, self._loop)
         self._parts = Parts(self._exchange, settings.peers, self._endpoint.public_address, recordings,
-                            log_digits=settings.log.digits)
+                            tones=self._endpoint.tones, log_digits=settings.log.digits)
         self._exchange.listen = listener(self._parts)
         self._registry.register(self._readings())
         self._listener = Listener(bank, bridge, self._loop)

@@ -93,8 +93,8 @@ class Dialog(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
         tsx = prm.e.body.tsxState.tsx
         if tsx.role == pj.PJSIP_ROLE_UAS and tsx.state == pj.PJSIP_TSX_STATE_TRYING:
             self._request(leg, tsx, prm.e.body.tsxState.src.rdata)
-        elif tsx.role == pj.PJSIP_ROLE_UAC and tsx.method == "INVITE" and tsx.statusCode in (100, 491):
-            leg.trying() if tsx.statusCode == 100 else leg.glare()
+        elif tsx.role == pj.PJSIP_ROLE_UAC and tsx.method == "INVITE":
+            leg.invite_answered(tsx.statusCode)
 
     def _request(self, leg: SipLeg, tsx: Any, rdata: Any) -> None:
         if tsx.method == "INFO":

@@ -23,6 +23,7 @@ from b2bua.sip.dialog import Dialog, barrier
 from b2bua.sip.leg import SipLeg
 from b2bua.sip.params import op_param, plain
 from b2bua.sip.start import account_config, codec_priorities, endpoint_config, transports
+from b2bua.sip.tones import Tones
 from b2bua.sip.watch import GateWatch, MediaWatch
 from config.settings import Peer, Settings
 
@@ -72,6 +73,7 @@ class SipEndpoint:
         self._legs: set[SipLeg] = set()
         self._networks = _networks(settings.peers)
         self.bridge: Bridge
+        self.tones: Tones
         self.gate: pj.Gate
         self.arrived: Arrived = lambda leg, invite: leg.hangup(EndReason.from_code(503, "not ready"))
         self.on_stats: Callable[[SipLeg, Any], None] = lambda leg, stats: None
@@ -102,6 +104,7 @@ class SipEndpoint:
         for codec, priority in codec_priorities(self._endpoint, self._settings.media.codecs):
             self._endpoint.codecSetPriority(codec, priority)
         media = self._settings.media
+        self.tones = Tones(media.mix_rate_hz)
         self.bridge = Bridge(media.bank_slots, media.bank_s, media.mix_rate_hz, relays=media.relay)
         self._watches = [loop.create_task(watch.run()) for watch in
                          (MediaWatch(lambda: self._legs, media.timeout_s), GateWatch(self.gate))]
@@ -139,7 +142,7 @@ class SipEndpoint:
         caller = Party.parse(headers.get("from"))
         party = asserted_party(peer, headers, caller) if peer is not None else caller
         leg = SipLeg(headers.get("call-id"), peer_name or "unknown", peer or Peer(uri="sip:unknown.invalid"),
-                     "inbound", party, self._loop, self._settings.digits.fuse_ms)
+                     "inbound", party, self, self._loop, self._settings.digits.fuse_ms)
         self._own(leg, Dialog(self._account, leg, call_id))
         if peer_name is None:
             leg.hangup(EndReason.from_code(403, f"{source} is no peer"))
@@ -163,7 +166,7 @@ class SipEndpoint:
         assert self._loop is not None
         peer = self._settings.peers[dial.peer]
         target = number_uri(peer.uri, dial.number)
-        leg = SipLeg("", dial.peer, peer, "outbound", Party("", dial.number, target), self._loop,
+        leg = SipLeg("", dial.peer, peer, "outbound", Party("", dial.number, target), self, self._loop,
                      self._settings.digits.fuse_ms)
         leg.preferred_codecs = dial.codecs
         dialog = Dialog(self._account, leg)
@@ -193,21 +196,28 @@ class SipEndpoint:
 
     def _own(self, leg: SipLeg, dialog: Dialog) -> None:
         leg.carried_by(dialog)
-        leg.gone = self._gone
-        leg.stats = self.on_stats
-        leg.on_media = self._media_changed
         self._legs.add(leg)
 
-    def _media_changed(self, leg: SipLeg) -> None:
+    def media_changed(self, leg: SipLeg) -> None:
+        """Its port is another one, or none."""
         self.bridge.media_changed(leg)
         self.on_media(leg)
 
-    def _gone(self, leg: SipLeg) -> None:
-        # Not at once: we are inside a callback of the very object that goes.
+    def stream_ended(self, leg: SipLeg, stats: Any) -> None:
+        """What RTP and RTCP counted in it."""
+        self.on_stats(leg, stats)
+
+    def play_digit(self, leg: SipLeg, digit: str, duration_ms: int) -> None:
+        """As a tone."""
+        self.tones.digit(leg, digit, duration_ms)
+
+    def leg_ended(self, leg: SipLeg) -> None:
+        """It is let go, but not at once: we are inside a callback of the very object that goes."""
         assert self._loop is not None
         self._loop.call_soon(self._forget, leg)
 
     def _forget(self, leg: SipLeg) -> None:
+        self.tones.forget(leg)
         self._legs.discard(leg)
         leg.let_go()
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import pjsua2 as pj
 
@@ -38,20 +38,26 @@ log = logging.getLogger(__name__)
 _WITH_SDP = "application/sdp"
 
 
+class Host(Protocol):
+    """Whom a leg tells what is no event of the call: the endpoint."""
+
+    def media_changed(self, leg: SipLeg) -> None: ...
+    def stream_ended(self, leg: SipLeg, stats: Any) -> None: ...
+    def leg_ended(self, leg: SipLeg) -> None: ...
+    def play_digit(self, leg: SipLeg, digit: str, duration_ms: int) -> None: ...
+
+
 class SipLeg(Leg):
     """One pjsua2 call.
 
     preferred_codecs  offers and answers put these first
-    stats             told when a stream ends: StreamStats
     """
 
     def __init__(self, leg_id: str, peer_name: str, peer: Peer, direction: Literal["inbound", "outbound"], party: Party,
-                 loop: asyncio.AbstractEventLoop, fuse_ms: int) -> None:
+                 host: Host, loop: asyncio.AbstractEventLoop, fuse_ms: int) -> None:
         super().__init__(leg_id, peer_name, direction, party)
         self.preferred_codecs: Sequence[str] = ()
-        self.gone: Callable[[SipLeg], None] = lambda leg: None
-        self.stats: Callable[[SipLeg, Any], None] = lambda leg, stats: None
-        self.on_media: Callable[[SipLeg], None] = lambda leg: None
+        self._host = host
         self._method = peer.dtmf
         self._inband = peer.inband
         self._dialog: Dialog | None = None
@@ -121,29 +127,33 @@ class SipLeg(Leg):
         if self.state is LegState.UP and self._dialog is not None and self._hanging_up is None:
             self._hold.put(self._dialog, on)
 
-    def trying(self) -> None:
-        """100 came."""
-        self.emit(Trying())
-
-    def glare(self) -> None:
-        """Our re-INVITE got 491."""
-        self._hold.glare()
+    def invite_answered(self, code: int) -> None:
+        """From onCallTsxState: a sign of life (100), or a re-INVITE of ours met one of theirs (491)."""
+        if code == 100:
+            self.emit(Trying())
+        elif code == 491:
+            self._hold.glare()
 
     def send_digit(self, digit: str, duration_ms: int) -> None:
-        """By RFC 4733 where the far end takes events, else by INFO."""
+        """As the peer's `dtmf` says; `auto`: by RFC 4733 where the far end takes events, else by INFO."""
         if self.state is LegState.ENDED:
             return
-        prm = pj.CallSendDtmfParam()
         stats = pj.stream_stats(self._dialog.getId()) if self._dialog is not None else None
         can_events = stats is not None and stats.valid and stats.tx_event_pt >= 0
-        if self._method == "rfc4733" or (self._method == "auto" and can_events):
-            prm.method = pj.PJSUA_DTMF_METHOD_RFC2833
-            prm.duration = max(40, min(duration_ms, 6000))
-            prm.digits = "R" if digit == FLASH else digit
-            relay.inserting(self, prm.duration)
-            self._do("send a digit", lambda dialog: dialog.sendDtmf(prm))
+        if self._method == "inband":
+            self._host.play_digit(self, digit, duration_ms)
+        elif self._method == "rfc4733" or (self._method == "auto" and can_events):
+            self._send_event(digit, max(40, min(duration_ms, 6000)))
         else:
             self.send_info(info.RELAY, info.render(digit, duration_ms))
+
+    def _send_event(self, digit: str, duration_ms: int) -> None:
+        prm = pj.CallSendDtmfParam()
+        prm.method = pj.PJSUA_DTMF_METHOD_RFC2833
+        prm.duration = duration_ms
+        prm.digits = "R" if digit == FLASH else digit
+        relay.inserting(self, duration_ms)
+        self._do("send a digit", lambda dialog: dialog.sendDtmf(prm))
 
     def withhold(self, digits: str) -> None:
         """Told to the relay, again when media changed."""
@@ -213,8 +223,8 @@ class SipLeg(Leg):
         self._keys.close()
         self._hold.close()
         self.emit(Ended(reason))
-        self.on_media(self)
-        self.gone(self)
+        self._host.media_changed(self)
+        self._host.leg_ended(self)
 
     def media_changed(self, status: int) -> None:
         """From onCallMediaState."""
@@ -227,7 +237,7 @@ class SipLeg(Leg):
             self._codec = f"{stats.codec}/{stats.clock_rate_hz}".lower() if stats.valid else self._codec
         relay.withhold(self, self._withheld)
         self.emit(MediaChanged())
-        self.on_media(self)
+        self._host.media_changed(self)
         held = status == pj.PJSUA_CALL_MEDIA_REMOTE_HOLD
         if held != self._hold.by_far_end:
             self._hold.by_far_end = held
@@ -281,7 +291,7 @@ class SipLeg(Leg):
         """From onStreamDestroyed: report what RTP and RTCP counted."""
         stats = pj.stream_stats(self._dialog.getId()) if self._dialog is not None else None
         if stats is not None and stats.valid:
-            self.stats(self, stats)
+            self._host.stream_ended(self, stats)
 
     @property
     def should_be_heard(self) -> bool:
