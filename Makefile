@@ -18,13 +18,13 @@ $(VENV)/.packages: b2bua/native/apt-packages.txt tests/apt-packages.txt tests/in
 	@mkdir -p $(VENV) && touch $@
 
 $(VENV)/.python: $(VENV)/.packages pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
 # Rebuilt only when its key (sources, config_site.h, Python) changes; the wheel is cached outside the tree.
-$(VENV)/.pjsua2: $(VENV)/.python $(wildcard b2bua/native/*)
-	@wheel=$$($(BIN)/python -m b2bua.native.build | tee /dev/stderr | tail -n 1) && \
+$(VENV)/.pjsua2: $(VENV)/.python $(wildcard b2bua/native/*.*)
+	@wheel=$$($(BIN)/python -m b2bua.native.build) && \
 	  $(BIN)/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps "$$wheel"
 	@touch $@
 
