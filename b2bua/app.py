@@ -123,8 +123,8 @@ class App:
              "b2bua_live_calls": ("Calls that exist", lambda: len(exchange.calls))})
 
     def _media_changed(self, leg: SipLeg) -> None:
-        if leg.needs_listener:
-            self._listener.follow(leg, leg)
+        if leg.ear.needs_listener:
+            self._listener.follow(leg, leg.ear)
         else:
             self._listener.forget(leg)
 

@@ -18,6 +18,7 @@ OURS = frozenset(("x-account-id", "x-user-id", "x-device-id"))  # believed only 
 IDENTITY = frozenset(("p-asserted-identity", "privacy"))  # pass only inside the trust domain (RFC 3325)
 ACROSS = frozenset(("diversion", "history-info", "call-info", "alert-info", "session-id", "user-to-user", "subject",
                     "accept-language", "priority", "organization"))
+ANSWER_ACROSS = frozenset(("www-authenticate", "proxy-authenticate", "retry-after", "unsupported", "warning"))
 MAX_VALUE = 1000  # characters of one header field that we carry across
 
 Header = tuple[str, str]
@@ -101,6 +102,13 @@ def user_of(uri: str) -> str:
 def escape_user(user: str) -> str:
     """Escape a user part for a SIP URI (RFC 3261 §25.1); `;` too, since `user_of` leaves parameters out."""
     return re.sub(r"[^A-Za-z0-9\-_.!~*'()&=+$,?/]", lambda m: "".join(f"%{b:02X}" for b in m[0].encode()), user)
+
+
+def answer_across(headers: Headers, code: int) -> tuple[Header, ...]:
+    """The fields of a final answer that the caller needs to try again: challenges, Retry-After, where to go (3xx)."""
+    wanted = ANSWER_ACROSS | {"contact", "m"} if 300 <= code < 400 else ANSWER_ACROSS
+    return tuple((name, value) for name, value in headers.fields
+                 if name.lower() in wanted and len(value) <= MAX_VALUE)
 
 
 def across(headers: Headers, *, trust_headers: bool, trust_identity: bool) -> list[Header]:

@@ -34,12 +34,14 @@ class EndReason:
     code      SIP status code; 200 for an ordinary end by BYE
     text      for people: which leg, what happened
     header    the Reason header (RFC 3326) to pass on, without its name, or None
+    headers   further fields of a final answer that the other side needs: challenges, Contact of a 3xx, Retry-After
     """
 
     code: int
     text: str
     result: Result
     header: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def from_code(cls, code: int, text: str, header: str | None = None) -> EndReason:
@@ -47,6 +49,10 @@ class EndReason:
         if 200 <= code < 300:
             return cls(code, text, Result.COMPLETED, header)
         return cls(code, text, _BY_CODE.get(code, Result.FAILED), header)
+
+    def with_headers(self, headers: tuple[tuple[str, str], ...]) -> EndReason:
+        """The same end with fields for the other side."""
+        return replace(self, headers=headers)
 
     def because(self, header: str) -> EndReason:
         """The same end with a Reason header of ours, unless it has one."""

@@ -46,6 +46,12 @@ def chosen(sdp: str) -> str | None:
     return next((codec for codec in codecs(sdp) if not codec.startswith(EVENT)), None)
 
 
+def refuses(sdp: str) -> bool:
+    """An answer whose audio line has port 0 (RFC 3264 §6)."""
+    ports = re.findall(r"(?m)^m=audio (\d+)", sdp)
+    return bool(ports) and all(port == "0" for port in ports)
+
+
 def prefer(sdp: str, wanted: Sequence[str]) -> str:
     """The same SDP with the audio formats in `wanted`'s order first; the others keep theirs behind."""
     formats, names = _audio(sdp)

@@ -81,7 +81,7 @@ class Dialog(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
         """RFC 4733: begin, updates and end of one press."""
         leg = self._leg()
         if leg is not None:
-            leg.event_heard(prm.digit, prm.timestamp, prm.duration, bool(prm.flags & _DTMF_IS_UPDATE),
+            leg.ear.event_heard(prm.digit, prm.timestamp, prm.duration, bool(prm.flags & _DTMF_IS_UPDATE),
                             bool(prm.flags & _DTMF_IS_END))
 
     @barrier
@@ -99,10 +99,17 @@ class Dialog(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
     def _request(self, leg: SipLeg, tsx: Any, rdata: Any) -> None:
         if tsx.method == "INFO":
             message = rdata.wholeMsg
-            code, header = leg.info_came(Headers.parse(message).get("content-type"), sdp.body_of(message))
+            code, header = leg.ear.info_came(Headers.parse(message).get("content-type"), sdp.body_of(message))
             pj.respond(tsx.pjTransaction, rdata.pjRxData, code, header)
         elif tsx.method in ("BYE", "CANCEL"):
             leg.reason_came(Headers.parse(rdata.wholeMsg).get("reason"))
+
+    def onCallRedirected(self, prm: Any) -> int:
+        """A 3xx came: it goes to the caller, who may follow it."""
+        leg = self._leg()
+        if leg is not None:
+            leg.redirected(received(prm.e))
+        return int(pj.PJSIP_REDIRECT_STOP)
 
     @barrier
     def onCallTransferRequest(self, prm: Any) -> None:

@@ -11,14 +11,12 @@ from typing import Any, Literal, Protocol
 import pjsua2 as pj
 
 from b2bua.calls import info, sdp
-from b2bua.calls.digit import FLASH, Source
-from b2bua.calls.headers import Header, Headers, Party
-from b2bua.calls.keys import Keys
+from b2bua.calls.digit import FLASH
+from b2bua.calls.headers import Header, Headers, Party, answer_across
 from b2bua.calls.leg import (
     Answered,
     Ended,
     Held,
-    InfoReceived,
     Leg,
     LegState,
     MediaChanged,
@@ -29,14 +27,12 @@ from b2bua.calls.leg import (
 from b2bua.calls.reason import EndReason
 from b2bua.sip import relay
 from b2bua.sip.dialog import Dialog
+from b2bua.sip.ear import Ear
 from b2bua.sip.hold import Hold
 from b2bua.sip.params import op_param
 from config.settings import Peer
 
 log = logging.getLogger(__name__)
-
-_WITH_SDP = "application/sdp"
-
 
 class Host(Protocol):
     """Whom a leg tells what is no event of the call: the endpoint."""
@@ -59,17 +55,17 @@ class SipLeg(Leg):
         self.preferred_codecs: Sequence[str] = ()
         self._host = host
         self._method = peer.dtmf
-        self._inband = peer.inband
         self._dialog: Dialog | None = None
         self._loop = loop
-        self._keys = Keys(self.emit, loop, fuse_ms)
+        self.ear = Ear(self, peer, loop, fuse_ms)
         self._codec: str | None = None
         self._progress: tuple[int, bool] | None = None
         self._hold = Hold(leg_id, direction == "outbound", loop)
         self._refer_answered = True
         self._hanging_up: EndReason | None = None
         self._reason_header = ""
-        self._event_stamp_ms = -1
+        self._redirection: EndReason | None = None
+        self._refused = False  # the far end's SDP takes no audio
         self._withheld = ""
 
     def carried_by(self, dialog: Dialog) -> None:
@@ -99,8 +95,8 @@ class SipLeg(Leg):
             return
         self.state = LegState.EARLY
         self._limit(codecs)
-        if media and code in (180, 181):
-            code, text = 183, "Session Progress"
+        if media != (code not in (180, 181)):
+            code, text = (183, "Session Progress") if media else (180, "Ringing")
         self._do("ring", lambda dialog: dialog.answer(op_param(code, text)))
 
     def answer(self, codecs: Sequence[str] = ()) -> None:
@@ -118,6 +114,7 @@ class SipLeg(Leg):
         self._hold.close()
         code = reason.code if reason.code >= 300 else 603  # an INVITE that waits needs a final answer
         headers = [("Reason", reason.header)] if reason.header else []
+        headers += reason.headers if self.state is not LegState.UP and self.direction == "inbound" else ()
         self._do("hang up", lambda dialog: dialog.hangup(op_param(code, "", headers)))  # a text would add a Reason
         if self._dialog is None:
             self._end(reason)
@@ -195,20 +192,34 @@ class SipLeg(Leg):
 
     def state_changed(self, state: int, code: int, text: str, message: str) -> None:
         """From onCallState; `message` is the SIP message that caused it, or ""."""
-        with_sdp = _WITH_SDP in message
+        body = sdp.body_of(message)
+        with_sdp = bool(sdp.codecs(body))
         if with_sdp and self.direction == "outbound":
-            self._codec = sdp.chosen(sdp.body_of(message)) or self._codec
+            self._codec = sdp.chosen(body) or self._codec
+            self._refused = sdp.refuses(body)
         if state == pj.PJSIP_INV_STATE_EARLY and self.direction == "outbound":
             if self._progress != (code, with_sdp):
                 self._progress = (code, with_sdp)
                 self.state = LegState.EARLY
                 self.emit(Progress(code, text, with_sdp))
-        elif state == pj.PJSIP_INV_STATE_CONFIRMED and self.direction == "outbound":
+        elif state == pj.PJSIP_INV_STATE_CONFIRMED and self.direction == "outbound" and not self._refused:
             self.state = LegState.UP
             self.emit(Answered())
         elif state == pj.PJSIP_INV_STATE_DISCONNECTED:
-            header = self._reason_header or Headers.parse(message).get("reason")
-            self._end(self._hanging_up or EndReason.from_code(code or 500, text, header or None))
+            self._end(self._hanging_up or self._redirection or self._reason(code, text, message))
+
+    def redirected(self, message: str) -> None:
+        """A 3xx came; PJSIP would call it 487."""
+        code = int(message.split(" ", 2)[1])
+        self._redirection = self._reason(code, "redirected", message)
+
+    def _reason(self, code: int, text: str, message: str) -> EndReason:
+        """Of the message that ended it. An answer without usable audio is the caller's 488."""
+        headers = Headers.parse(message)
+        if self._refused:
+            code, text = 488, "the answer has no audio"
+        reason = EndReason.from_code(code or 500, text, self._reason_header or headers.get("reason") or None)
+        return reason.with_headers(answer_across(headers, code)) if message.startswith("SIP/2.0 ") else reason
 
     def reason_came(self, header: str) -> None:
         """The Reason of the BYE or CANCEL that ends this leg (RFC 3326)."""
@@ -220,7 +231,7 @@ class SipLeg(Leg):
         self.state = LegState.ENDED
         self.reason = reason
         self.port = None
-        self._keys.close()
+        self.ear.close()
         self._hold.close()
         self.emit(Ended(reason))
         self._host.media_changed(self)
@@ -242,45 +253,6 @@ class SipLeg(Leg):
         if held != self._hold.by_far_end:
             self._hold.by_far_end = held
             self.emit(Held(held))
-
-    def event_heard(self, digit: str, stamp_ms: int, duration_ms: int, update: bool, end: bool) -> None:
-        """From onDtmfEvent (RFC 4733). One event has one timestamp; PJSIP alone would take `11` for one long `1`."""
-        key = FLASH if digit == "R" else digit
-        again, self._event_stamp_ms = stamp_ms != self._event_stamp_ms, stamp_ms
-        if not update or again:
-            self._keys.begin(key, Source.RFC4733, duration_ms, relay.passed(self, key, stamp_ms))
-        elif not end:
-            self._keys.update(Source.RFC4733, duration_ms)
-        if end:
-            self._keys.end(Source.RFC4733, duration_ms)
-
-    @property
-    def needs_listener(self) -> bool:
-        """Are its digits in its audio? `auto`: when no telephone-event was negotiated."""
-        if self._inband != "auto" or self.port is None or self._dialog is None:
-            return self._inband == "always" and self.port is not None
-        stats = pj.stream_stats(self._dialog.getId())
-        return bool(stats.valid) and stats.rx_event_pt < 0
-
-    def tone_heard(self, digit: str, duration_ms: int | None) -> None:
-        """From the DTMF detector: a tone began (None) or ended."""
-        if duration_ms is None:
-            self._keys.begin(digit, Source.INBAND)
-        else:
-            self._keys.end(Source.INBAND, duration_ms)
-
-    def info_came(self, content_type: str, body: str) -> tuple[int, str]:
-        """An INFO came; returns the code of its answer and a header for it."""
-        press = info.parse(content_type, body)
-        if press is not None:
-            self._keys.whole(press[0], Source.INFO, press[1])
-            return 200, ""
-        if content_type.split(";")[0].strip().lower() in (info.RELAY, info.BARE):
-            log.warning("leg %s of %s: INFO with an unreadable %s body refused", self.id, self.peer, content_type)
-            return 415, f"Accept: {info.RELAY}, {info.BARE}"
-        if content_type:
-            self.emit(InfoReceived(content_type, body))
-        return 200, ""
 
     def refer_status(self, code: int, text: str, final: bool) -> None:
         """From onCallTransferStatus: first the answer to the REFER, then the NOTIFYs."""

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The digits that one leg's far end sends, by whatever they come: RFC 4733, INFO, tones. SIP thread."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+import pjsua2 as pj
+
+from b2bua.calls import info
+from b2bua.calls.digit import FLASH, Source
+from b2bua.calls.keys import Keys
+from b2bua.calls.leg import InfoReceived
+from b2bua.sip import relay
+from config.settings import Peer
+
+if TYPE_CHECKING:
+    from b2bua.sip.leg import SipLeg
+
+log = logging.getLogger(__name__)
+
+
+class Ear:
+    """Brings reports of all transports to the leg's Keys."""
+
+    def __init__(self, leg: SipLeg, peer: Peer, loop: asyncio.AbstractEventLoop, fuse_ms: int) -> None:
+        self._leg = leg
+        self._inband = peer.inband
+        self._keys = Keys(leg.emit, loop, fuse_ms)
+        self._event_stamp_ms = -1
+
+    def close(self) -> None:
+        """The leg has gone."""
+        self._keys.close()
+
+    def event_heard(self, digit: str, stamp_ms: int, duration_ms: int, update: bool, end: bool) -> None:
+        """From onDtmfEvent (RFC 4733). One event has one timestamp; PJSIP alone would take `11` for one long `1`."""
+        key = FLASH if digit == "R" else digit
+        again, self._event_stamp_ms = stamp_ms != self._event_stamp_ms, stamp_ms
+        if not update or again:
+            self._keys.begin(key, Source.RFC4733, duration_ms, relay.passed(self._leg, key, stamp_ms))
+        elif not end:
+            self._keys.update(Source.RFC4733, duration_ms)
+        if end:
+            self._keys.end(Source.RFC4733, duration_ms)
+
+    @property
+    def needs_listener(self) -> bool:
+        """Are its digits in its audio? `auto`: when no telephone-event was negotiated."""
+        call_id = self._leg.call_id
+        if self._leg.port is None or call_id is None or self._inband == "never":
+            return False
+        stats = pj.stream_stats(call_id)
+        return self._inband == "always" or (bool(stats.valid) and stats.rx_event_pt < 0)
+
+    def tone_heard(self, digit: str, duration_ms: int | None) -> None:
+        """From the DTMF detector: a tone began (None) or ended."""
+        if duration_ms is None:
+            self._keys.begin(digit, Source.INBAND)
+        else:
+            self._keys.end(Source.INBAND, duration_ms)
+
+    def info_came(self, content_type: str, body: str) -> tuple[int, str]:
+        """An INFO came; returns the code of its answer and a header for it."""
+        press = info.parse(content_type, body)
+        if press is not None:
+            self._keys.whole(press[0], Source.INFO, press[1])
+            return 200, ""
+        if content_type.split(";")[0].strip().lower() in (info.RELAY, info.BARE):
+            log.warning("leg %s of %s: INFO with an unreadable %s body refused", self._leg.id, self._leg.peer,
+                        content_type)
+            return 415, f"Accept: {info.RELAY}, {info.BARE}"
+        if content_type:
+            self._leg.emit(InfoReceived(content_type, body))
+        return 200, ""
