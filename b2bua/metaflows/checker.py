@@ -72,6 +72,7 @@ class _Check:
         slow = {pattern for pattern in every if _is_slow(pattern)}
         self.slow, self.patterns = slow, {key: node for key, node in every.items() if key not in slow}
         self.matcher = Matcher(self.numbers, self.patterns)
+        self.alone = {pattern: Matcher((), (pattern,)) for pattern in self.patterns}
 
     def findings(self) -> Iterator[Finding]:
         """In no order."""
@@ -114,7 +115,7 @@ class _Check:
 
     def _waiting(self, number: str) -> Finding:
         longer = [f"numbers.{other}" for other in self.numbers if other != number and other.startswith(number)]
-        growing = [f"patterns.{pattern}" for pattern in self.patterns if Matcher((), (pattern,)).can_grow(number)]
+        growing = [f"patterns.{pattern}" for pattern, alone in self.alone.items() if alone.can_grow(number)]
         wait = f"{self.document.timeout_ms} ms" + (" or the terminator" if self.rules.terminator else "")
         kind = "prefix_clash" if longer else "waits"
         return Finding("warning", kind, f"numbers.{number}",

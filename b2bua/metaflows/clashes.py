@@ -22,6 +22,7 @@ from b2bua.metaflows.match import Matcher, compiled
 from b2bua.metaflows.regular import Automaton, Unproved
 
 MAX_STATES = 4000
+MAX_WORK = 60_000  # sizes of all states together: patterns that blow up are not followed to the end
 MORE_WORDS = 1500  # tried when there are more states
 ORACLE_S = 0.002  # [s] for one question to a pattern that is no automaton
 _DEAD = "dead"
@@ -99,7 +100,7 @@ class Walk:
         """The shortest digits that lead to a state, and each machine's state then."""
         start = tuple(one.start for one in self.machines)
         seen = {("", start)}
-        todo = deque([("", start)])
+        todo, work = deque([("", start)]), 0
         while todo:
             digits, states = todo.popleft()
             yield digits, states
@@ -112,7 +113,8 @@ class Walk:
                 after = tuple(one.step(state, digit) for one, state in zip(self.machines, states, strict=True))
                 key = (more if more in self._prefixes else "-", after)
                 if key not in seen:
-                    if len(seen) >= MAX_STATES:
+                    work += sum(map(len, after))
+                    if len(seen) >= MAX_STATES or work > MAX_WORK:
                         yield from self._at_random()
                         return
                     seen.add(key)

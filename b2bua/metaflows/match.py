@@ -127,6 +127,8 @@ class Matcher:
 
         def possible(pattern: str, expression: Any, timeout_s: float) -> bool:
             until_s = self._clock() + timeout_s
+            if expression.search(digits, partial=True, timeout=timeout_s) is None:
+                return False  # what cannot begin a match now cannot after one more digit
             return any(expression.search(digits + digit, partial=True, timeout=max(GLANCE_S, until_s - self._clock()))
                        for digit in DIGITS)
 
