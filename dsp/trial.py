@@ -2,8 +2,8 @@
 """Trial: what becomes of a suspect. When it began, whether enough of it was heard, and whether it is a digit.
 
 A fresh suspect is tried on its first 30 ms, as soon as they are there. One that fails, because a packet was lost in
-it or a voice was over it, is tried again on its newest 30 ms in every frame. Imports only numpy. Any thread; keeps no
-state.
+it or a voice was over it, is tried again on its newest 30 ms in every frame, and then has to be clear of anything else:
+every trial is a chance for a voice too. Imports only numpy. Any thread; keeps no state.
 """
 
 from typing import NamedTuple
@@ -84,8 +84,8 @@ def judge(tape: Real, digit: Index) -> Verdict:
     onset, is_sharp = _begins(rises)
     age = LENGTH - onset
     row = np.flatnonzero(age >= RIPE)
-    first = np.where(age < RIPE + FRAME + SLACK, onset + GUARD, LENGTH - proof.SPAN)[row]
-    span = cut(tape[row], first, proof.SPAN)
+    is_first = age < RIPE + FRAME + SLACK
+    span = cut(tape[row], np.where(is_first, onset + GUARD, LENGTH - proof.SPAN)[row], proof.SPAN)
     steady = proof.steadiness(span, digit[row])
     kept = np.flatnonzero(steady.holds())
     row = row[kept]
@@ -93,6 +93,6 @@ def judge(tape: Real, digit: Index) -> Verdict:
         return NOTHING
     before = cut(tape[row], onset[row] - AWAY - proof.SPAN, proof.SPAN)
     found = proof.measure(span[kept], before, steady.peak[kept])
-    is_digit = found.is_pair() & np.where(is_sharp[row], found.is_added(), found.is_clear())
+    is_digit = found.is_pair() & np.where((is_sharp & is_first)[row], found.is_added(), found.is_clear())
     row = row[is_digit]
     return Verdict(row, onset[row], fall[row], found.peak[is_digit], steady.detuning_hz[kept[is_digit]])
