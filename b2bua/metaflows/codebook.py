@@ -15,6 +15,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -33,24 +34,25 @@ MAX_KEPT = 20_000  # sets of documents remembered; the one unused longest goes f
 class Codes:
     """What one collector works with. Shared by all calls: nothing here changes.
 
-    document  the merged metaflows
+    document  the merged metaflows without their nodes
+    nodes     `numbers` and `patterns` as stored, good ones: plain data, for there may be very many of them, and the
+              garbage collector walks over every model
     shadow    matches are only reported; those of live codes are none of its business
     """
 
     document: Metaflows
+    nodes: Mapping[str, Mapping[str, Any]]
     rules: Rules
     matcher: Matcher
     shadow: bool = False
 
     def node(self, match: Match) -> Node:
         """What a match names."""
-        nodes = self.document.numbers if match.kind == "numbers" else self.document.patterns
-        return (nodes or {})[match.key]
+        return Node.model_validate(self.nodes[match.kind][match.key])
 
     def place(self, match: Match) -> int:
         """Which code of the document it is, counted from 1, numbers first: names it without its digits."""
-        keys = [("numbers", key) for key in self.document.numbers or ()]
-        keys += [("patterns", key) for key in self.document.patterns or ()]
+        keys = [(kind, key) for kind, nodes in self.nodes.items() for key in nodes]
         return keys.index((match.kind, match.key)) + 1
 
     def is_shadowed(self, node: Node) -> bool:
@@ -80,29 +82,32 @@ class Codebook:
 
     def _worked_out(self, endpoint: Endpoint) -> tuple[Codes, ...]:
         try:
-            document = Metaflows.model_validate(merged(endpoint.metaflows))
+            whole = merged(endpoint.metaflows)
+            document = Metaflows.model_validate(whole)
         except ValidationError as error:
             log.error("the metaflows of %s %s cannot be used: %d mistakes", endpoint.kind, endpoint.id,
                       error.error_count())
             return ()
-        return codes_of(document, self._slow)
+        if not document.has_codes:
+            return ()
+        nodes = {kind: whole.get(kind) or {} for kind in ("numbers", "patterns")}
+        return _split(document, nodes, self._slow)
 
 
-def codes_of(document: Metaflows, slow: Slow | None = None) -> tuple[Codes, ...]:
+def _split(document: Metaflows, nodes: Mapping[str, Mapping[str, Any]], slow: Slow) -> tuple[Codes, ...]:
     """The live codes first, if there are any; then all of them, if one is shadowed."""
-    if not document.has_codes:
-        return ()
     rules = Rules.of(document)
-    whole = Matcher(document.numbers or (), document.patterns or (), slow)
-    nodes = [*(document.numbers or {}).values(), *(document.patterns or {}).values()]
-    modes = {node.mode or document.mode for node in nodes}
+    whole = Matcher(nodes["numbers"], nodes["patterns"], slow)
+    modes = {node.mode or document.mode for kind in (document.numbers, document.patterns)
+             for node in (kind or {}).values()}
+    bare = document.model_copy(update={"numbers": None, "patterns": None})
     if modes == {"live"}:
-        return (Codes(document, rules, whole),)
-    shadow = Codes(document, replace(rules, hide_codes=False), whole, shadow=True)
+        return (Codes(bare, nodes, rules, whole),)
+    shadow = Codes(bare, nodes, replace(rules, hide_codes=False), whole, shadow=True)
     if "live" not in modes:
         return (shadow,)
     live = Matcher(_live(document, document.numbers), _live(document, document.patterns), slow)
-    return Codes(document, rules, live), shadow
+    return Codes(bare, nodes, rules, live), shadow
 
 
 def _live(document: Metaflows, nodes: Mapping[str, Node] | None) -> list[str]:

@@ -35,9 +35,9 @@ def test_devices_without_codes_of_their_own_share_those_of_the_account() -> None
 
 def test_F32_a_new_snapshot_brings_what_was_changed() -> None:
     book = Codebook(Slow())
-    assert list(book.of(endpoint({"id": "a", "metaflows": HANGUP}, None))[0].document.numbers or ()) == ["1"]
+    assert list(book.of(endpoint({"id": "a", "metaflows": HANGUP}, None))[0].nodes["numbers"]) == ["1"]
     changed = {"numbers": {"2": {"module": "hangup"}}}
-    assert list(book.of(endpoint({"id": "a", "metaflows": changed}, None))[0].document.numbers or ()) == ["2"]
+    assert list(book.of(endpoint({"id": "a", "metaflows": changed}, None))[0].nodes["numbers"]) == ["2"]
 
 
 @pytest.mark.parametrize("document", [None, {}, {"binding_digit": "#"}])
