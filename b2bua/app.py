@@ -7,7 +7,9 @@ Stop order: refuse new calls, drain, hang up what is left, writer, API, PJSIP la
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import resource
 import signal
 import time
 from pathlib import Path
@@ -39,6 +41,7 @@ from config.settings import ConfigError, Settings
 log = logging.getLogger(__name__)
 
 END_LIMIT_S = 5.0  # how long BYEs may take at the end
+HURRY_LIMIT_S = 1.0  # the same after a second signal
 
 
 class App:
@@ -71,6 +74,7 @@ class App:
     # -- start --------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
+        _raise_file_limit(self._settings.sip.max_calls)
         self._endpoint.on_stats = self._media_ended
         self._endpoint.start(self._loop)
         settings, bridge = self._settings, self._endpoint.bridge
@@ -87,9 +91,13 @@ class App:
         self._writer.start()
         self._listener.start()
         self._start_api()
+        self._loop.run_until_complete(asyncio.sleep(0))  # the first directory is there before the first call
         self._endpoint.arrived = self._exchange.arrived
+        self._endpoint.listen()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._told_to_stop)
+        gc.collect()
+        gc.freeze()  # a large directory is not walked over again and again: that would hold up this thread
         self._ready = True
         log.info("ready: SIP on %s, API on http://%s", ", ".join(settings.sip.listen), settings.api.listen)
 
@@ -116,7 +124,7 @@ class App:
              "b2bua_patterns_too_slow": ("Patterns given up after 50 ms", lambda: {"time_out": self._parts.slow.count}),
              "b2bua_bank_overruns": ("Frames lost to readers that came too late, taps refused", lambda: {
                  "recorder": self._writer.overruns, "listener": self._listener.skipped, "full": bridge.bank_full})},
-            {"b2bua_bank_slots_in_use": ("Legs that are tapped", lambda: bridge.bank.in_use()),
+            {"b2bua_bank_slots_in_use": ("Legs that are tapped", lambda: bridge.taps_in_use),
              "b2bua_legs_listened_to": ("Legs whose audio is searched for tones", lambda: self._listener.listening),
              "b2bua_legs": ("SIP legs that exist", lambda: self._endpoint.legs_alive),
              "b2bua_relayed_calls": ("Calls whose legs hear each other without decoding", lambda: bridge.relayed_calls),
@@ -142,13 +150,18 @@ class App:
             self._stopping = self._loop.create_task(self._stop())
         else:
             log.warning("ending %d calls now", len(self._exchange.calls))
-            self._exchange.end_all()
+            self._stopping.cancel()
 
     async def _stop(self) -> None:
         self._ready = False
         self._endpoint.drain()
-        await self._exchange.drain(self._settings.sip.drain_s)
-        await self._exchange.wait_idle(END_LIMIT_S)
+        limit_s = END_LIMIT_S
+        try:
+            await self._exchange.drain(self._settings.sip.drain_s)
+        except asyncio.CancelledError:  # the second signal
+            limit_s = HURRY_LIMIT_S
+            self._exchange.end_all()
+        await self._exchange.wait_idle(limit_s)
         await asyncio.sleep(0.1)  # the last BYE's answer, and legs let go
         self._stopped.set()
 
@@ -166,11 +179,21 @@ class App:
         log.info("stopped")
 
 
+def _raise_file_limit(max_calls: int) -> None:
+    """RTP and RTCP of two legs are four sockets a call, and a recording is a file."""
+    wanted = 6 * max_calls + 500
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        log.warning("only %d files may be open, sip.max_calls = %d may need %d: raise the limit (ulimit -Hn, "
+                    "LimitNOFILE=)", hard, max_calls, wanted)
+
+
 def _seed(path: Path | None) -> Any:
     """The seed file's document, or None. Raises ConfigError naming the file."""
     if path is None:
         return None
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError([f"seed: {path}: {error}"]) from None

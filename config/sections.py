@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 CODECS = ("PCMU", "PCMA", "G722", "opus", "G729")
+WILDCARDS = ("0.0.0.0", "::")
 ACCOUNT_ID = re.compile(r"^[0-9a-f]{32}$")
 
 
@@ -95,6 +96,16 @@ class Sip(Model):
             raise ValueError("a tls: listener needs tls_certificate and tls_key")
         return self
 
+    @model_validator(mode="after")
+    def _wildcard_needs_a_name(self) -> Sip:
+        if self.public_host is None and any(listener.host in WILDCARDS for listener in self.listeners):
+            raise ValueError("public_host is needed where a listener is 0.0.0.0 or [::]: it stands in Via and Contact")
+        return self
+
+    def public(self, listener: Listen) -> tuple[str, int]:
+        """Host and port that far ends know a listener by."""
+        return _host_port(self.public_host, listener.port) if self.public_host else (listener.host, listener.port)
+
     @property
     def listeners(self) -> list[Listen]:
         """The listeners, parsed."""
@@ -137,6 +148,12 @@ class Media(Model):
             raise ValueError(f"{value} is neither 8000 nor 16000")
         return value
 
+    @model_validator(mode="after")
+    def _wildcard_needs_a_name(self) -> Media:
+        if self.host in WILDCARDS and self.public_host is None:
+            raise ValueError(f"public_host is needed with host {self.host}: an address must stand in SDP")
+        return self
+
     @property
     def port_range(self) -> tuple[int, int]:
         """First and last RTP port."""
@@ -171,6 +188,23 @@ class Peer(Model):
         for item in value:
             ipaddress.ip_network(item, strict=False)
         return value
+
+    @model_validator(mode="after")
+    def _known_by_address(self) -> Peer:
+        if not self.networks:
+            raise ValueError(f"match is needed: {self.uri!r} names a host, and its requests are known by their address")
+        return self
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Where its requests come from: `match`, else the address in its uri."""
+        if self.match:
+            return self.match
+        host = _host_port(self.uri.partition(":")[2].partition(";")[0], 5060)[0]
+        try:
+            return (str(ipaddress.ip_address(host)),)
+        except ValueError:
+            return ()
 
     @field_validator("account")
     @classmethod

@@ -91,11 +91,13 @@ class FakeLeg(Leg):
 
     def ring(self, code: int, text: str, *, media: bool, codecs: Sequence[str] = ()) -> None:
         self.told.append(("ring", code))
-        self.state = LegState.EARLY
+        if self.state is LegState.TRYING:
+            self.state = LegState.EARLY
 
     def answer(self, codecs: Sequence[str] = ()) -> None:
         self.told.append(("answer",))
-        self._up()
+        if self.state is not LegState.ENDED:
+            self._up()
 
     def hangup(self, reason: EndReason) -> None:
         if self.state is not LegState.ENDED and ("hangup" not in [verb for verb, *_ in self.told]):

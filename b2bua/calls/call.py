@@ -110,9 +110,19 @@ class Call:
         else:
             raise ValueError(f"leg {old.id} is not of the pair of call {self.id}")
         self.add(new)
+        self._hand_over_hold(old, new)
         self.join()
         self.publish("call.leg_replaced", leg_id=new.id, old_leg_id=old.id)
         self.ears.changed()
+
+    def _hand_over_hold(self, old: Leg, new: Leg) -> None:
+        """A hold ends with who held; who is still holding holds the new one."""
+        other = self.other(new)
+        if other is not None and other.state is LegState.UP:
+            if old.holds:
+                other.hold(False)
+            if other.holds:
+                new.hold(True)
 
     def join(self) -> None:
         """Let the pair hear each other."""
@@ -129,6 +139,8 @@ class Call:
         """A leg reports. The guard first, then what is the same in every state, then the table."""
         if isinstance(event, Ended):
             self.legs.discard(leg)
+        if isinstance(event, Held):
+            leg.holds = event.on
         if isinstance(event, MediaChanged):
             self.path.refresh()
         if self._guard is not None and self._guard(leg, event):

@@ -13,6 +13,7 @@ import yaml
 
 from b2bua.cli.shared import ConfigFile, errors, fail, settings_of, text_of
 from b2bua.importers import Imported, ImportRefused, read
+from config.settings import without_password
 
 if TYPE_CHECKING:
     from b2bua.store import Store
@@ -38,7 +39,7 @@ def import_(file: Path, config: ConfigFile = None, account: ForAccount = None, o
         typer.echo(yaml.safe_dump({"accounts": accounts}, sort_keys=False, allow_unicode=True), nl=False)
         return
     in_store(settings.store, file, lambda store: _write(store, imported, account))
-    typer.echo(f"{file}: {imported.kind}, imported into {settings.store}")
+    typer.echo(f"{file}: {imported.kind}, imported into {without_password(settings.store)}")
 
 
 def read_file(file: Path) -> Imported:

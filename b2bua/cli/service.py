@@ -19,13 +19,15 @@ def run(config: ConfigFile = None) -> None:
     from b2bua.sip.endpoint import SipError
     from b2bua.store.errors import SeedError, StoreError
 
-    configure(settings.log)
+    log_lines = configure(settings.log)
     try:
         App(settings).run()
     except (ConfigError, SeedError) as error:
         fail(error.lines)
     except (SipError, ApiError, StoreError) as error:
         fail([str(error)], 1)
+    finally:
+        log_lines.stop()
 
 
 def check(config: ConfigFile = None) -> None:
@@ -48,8 +50,9 @@ def health(config: ConfigFile = None) -> None:
 
     host, port = settings_of(config).api.address
     try:
-        answer = httpx.get(f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}/healthz", timeout=2)
-    except httpx.HTTPError as error:
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+        answer = httpx.get(f"http://{f'[{host}]' if ':' in host else host}:{port}/healthz", timeout=2)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         fail([f"{host}:{port}: {error}"], 1)
     typer.echo(answer.text)
     if answer.status_code != 200:

@@ -63,6 +63,7 @@
 #define PJSIP_TPMGR_HTABLE_SIZE             1023    /* must be 2^n-1; 31 chains are long with thousands of connections */
 
 /* SIP is polled from the one SIP thread, at least every 10 ms: take what is due in one turn instead of 10 at a time. */
+#define PJSIP_TRANSPORT_SERVER_IDLE_TIME_FIRST 10   /* s: a stranger's connection that never speaks is closed */
 #define PJSIP_MAX_TIMED_OUT_ENTRIES         64
 #define PJSIP_MAX_NET_EVENTS                16
 

@@ -24,7 +24,6 @@ class Tap:
     """
 
     slot: int
-    generation: int
     uses: int = 1
 
 
@@ -79,7 +78,7 @@ class Bridge:
             log.error("leg %s cannot be tapped: %s", leg.id, "it has no media" if leg.port is None else
                       f"all {self.bank.slots()} rows of the bank are in use (media.bank_slots)")
             return None
-        tap = self._taps[leg] = Tap(slot, 0)
+        tap = self._taps[leg] = Tap(slot)
         self._feed(leg, True)
         return tap
 
@@ -93,6 +92,11 @@ class Bridge:
             del self._taps[leg]
             self._feed(leg, False)
             self.bank.close(tap.slot, leg.port if leg.port is not None else -1)
+
+    @property
+    def taps_in_use(self) -> int:
+        """Legs that are tapped; any thread."""
+        return len(self._taps)
 
     def media_changed(self, leg: Leg) -> None:
         """The leg's conference port is another one: its tap follows."""

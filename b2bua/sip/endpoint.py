@@ -82,7 +82,7 @@ class SipEndpoint:
     # -- life -----------------------------------------------------------------------------------------------------
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Open the listeners. Raises SipError naming the listener that cannot be opened."""
+        """Start PJSIP, without listeners yet."""
         self._check_thread()
         self._loop = loop
         pj.init_limits()
@@ -92,13 +92,8 @@ class SipEndpoint:
         pj.take_info()
         pj.relay_install()
         for peer in self._settings.peers.values():
-            for network in peer.match or _host_networks(peer.uri):
+            for network in peer.networks:
                 self.gate.allow(network)
-        for text, kind, config in transports(self._settings.sip):
-            try:
-                self._endpoint.transportCreate(kind, config)
-            except pj.Error as error:
-                raise SipError(f"sip.listen: {text}: {error.reason}; is another process using it?") from None
         self._endpoint.libStart()
         self._endpoint.audDevManager().setNullDev()
         for codec, priority in codec_priorities(self._endpoint, self._settings.media.codecs):
@@ -108,6 +103,14 @@ class SipEndpoint:
         self.bridge = Bridge(media.bank_slots, media.bank_s, media.mix_rate_hz, relays=media.relay)
         self._watches = [loop.create_task(watch.run()) for watch in
                          (MediaWatch(lambda: self._legs, media.timeout_s), GateWatch(self.gate))]
+
+    def listen(self) -> None:
+        """Open the listeners. Raises SipError naming the one that cannot be opened."""
+        for text, kind, config in transports(self._settings.sip):
+            try:
+                self._endpoint.transportCreate(kind, config)
+            except pj.Error as error:
+                raise SipError(f"sip.listen: {text}: {error.reason}; is another process using it?") from None
         self._account = _Account(self._incoming)
         self._account.create(account_config(self._settings), True)
 
@@ -141,7 +144,7 @@ class SipEndpoint:
         peer = self._settings.peers.get(peer_name or "")
         caller = Party.parse(headers.get("from"))
         party = asserted_party(peer, headers, caller) if peer is not None else caller
-        leg = SipLeg(headers.get("call-id"), peer_name or "unknown", peer or Peer(uri="sip:unknown.invalid"),
+        leg = SipLeg(headers.get("call-id"), peer_name or "unknown", peer or Peer(uri="sip:192.0.2.0"),
                      "inbound", party, self, self._loop, self._settings.digits.fuse_ms)
         self._own(leg, Dialog(self._account, leg, call_id))
         if peer_name is None:
@@ -178,15 +181,14 @@ class SipEndpoint:
             leg.id = dialog.getInfo().callIdString  # raises when the INVITE has failed already
         except pj.Error as error:
             self._forget(leg)
-            raise DialError(EndReason.from_code(503, f"{dial.peer} at {target}: {error.reason}")) from None
+            raise DialError(EndReason.from_code(503, f"{dial.peer}: {error.reason}")) from None
         return leg
 
     @property
     def public_host(self) -> str:
         """host:port that the far ends know us by."""
-        first = self._settings.sip.listeners[0]
-        host = f"[{first.host}]" if ":" in first.host else first.host
-        return self._settings.sip.public_host or f"{host}:{first.port}"
+        host, port = self._settings.sip.public(self._settings.sip.listeners[0])
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def public_address(self, leg: Leg) -> str:
         """host:port by which this leg's far end can call us."""
@@ -233,17 +235,8 @@ def number_uri(peer_uri: str, number: str) -> str:
     return f"{scheme}:{escape_user(number)}@{rest}" if number else peer_uri
 
 
-def _host_networks(uri: str) -> list[str]:
-    host = uri.partition(":")[2].partition(";")[0]
-    host = host[1:host.index("]")] if host.startswith("[") else host.partition(":")[0]
-    try:
-        return [str(ipaddress.ip_address(host))]
-    except ValueError:
-        return []
-
-
 def _networks(peers: Mapping[str, Peer]) -> list[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, str]]:
-    """Every peer's networks, the narrowest first; a peer without `match` is known by the address in its uri."""
+    """Every peer's networks, the narrowest first."""
     found = [(ipaddress.ip_network(item, strict=False), name)
-             for name, peer in peers.items() for item in (peer.match or _host_networks(peer.uri))]
+             for name, peer in peers.items() for item in peer.networks]
     return sorted(found, key=lambda pair: -pair[0].prefixlen)

@@ -24,7 +24,7 @@ from b2bua.calls.leg import (
     ReferProgress,
     Trying,
 )
-from b2bua.calls.reason import EndReason
+from b2bua.calls.reason import BUG, EndReason
 from b2bua.sip import relay
 from b2bua.sip.dialog import Dialog
 from b2bua.sip.ear import Ear
@@ -104,7 +104,8 @@ class SipLeg(Leg):
         if self.state in (LegState.TRYING, LegState.EARLY):
             self._limit(codecs)
             self.state = LegState.UP
-            self._do("answer", lambda dialog: dialog.answer(op_param(200, "OK")))
+            if self._do("answer", lambda dialog: dialog.answer(op_param(200, "OK"))) is not None:
+                self.hangup(BUG)
 
     def hangup(self, reason: EndReason) -> None:
         """Final answer, CANCEL or BYE."""

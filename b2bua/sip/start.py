@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pjsua2 as pj
@@ -22,6 +23,8 @@ def endpoint_config(settings: Settings) -> Any:
     config = pj.EpConfig()
     config.uaConfig.threadCnt = 0
     config.uaConfig.mainThreadOnly = True
+    for address in _nameservers():
+        config.uaConfig.nameserver.append(address)
     config.uaConfig.maxCalls = 2 * settings.sip.max_calls + 64  # two legs a call, and some for transfers
     config.uaConfig.natTypeInSdp = 0
     config.uaConfig.userAgent = settings.sip.user_agent
@@ -45,18 +48,28 @@ def endpoint_config(settings: Settings) -> Any:
     return config
 
 
+def _nameservers() -> list[str]:
+    """Of this host. Without them PJSIP resolves names with a call that blocks the SIP thread."""
+    try:
+        lines = Path("/etc/resolv.conf").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    words = [line.split() for line in lines]
+    return [word[1] for word in words if len(word) > 1 and word[0] == "nameserver" and ":" not in word[1]][:4]
+
+
 def transports(sip: Sip) -> Iterator[tuple[str, int, Any]]:
     """(as configured, PJSIP's kind, TransportConfig) of each listener."""
     for text, listener in zip(sip.listen, sip.listeners, strict=True):
         config = pj.TransportConfig()
         config.port = listener.port
         config.boundAddress = listener.host
-        config.publicAddress = (sip.public_host or listener.host).rpartition(":")[0] if sip.public_host and \
-            ":" in sip.public_host else sip.public_host or listener.host
+        config.publicAddress = sip.public(listener)[0]
         if listener.transport == "tls":
             config.tlsConfig.certFile = str(sip.tls_certificate)
             config.tlsConfig.privKeyFile = str(sip.tls_key)
             config.tlsConfig.CaListFile = str(sip.tls_ca or "")
+            config.tlsConfig.verifyServer = config.tlsConfig.verifyClient = sip.tls_ca is not None
         yield text, _KINDS[listener.transport][":" in listener.host], config
 
 

@@ -20,7 +20,7 @@ DIRECTORY = Directory.build([
 
 
 def peer(**more: Any) -> Peer:
-    return Peer.model_validate({"uri": "sip:h", "account": ONE, **more})
+    return Peer.model_validate({"uri": "sip:192.0.2.7", "account": ONE, **more})
 
 
 def found(number: str, headers: dict[str, str] | None = None, **more: Any) -> tuple[str, str] | None:
