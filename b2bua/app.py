@@ -162,7 +162,7 @@ class App:
             limit_s = HURRY_LIMIT_S
             self._exchange.end_all()
         await self._exchange.wait_idle(limit_s)
-        await asyncio.sleep(0.1)  # the last BYE's answer, and legs let go
+        await asyncio.sleep(0.5)  # the last BYE's answer, legs let go, recordings closed and told
         self._stopped.set()
 
     def _close(self) -> None:

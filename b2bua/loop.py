@@ -31,10 +31,13 @@ class PollingSelector(selectors.BaseSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """See asyncio; `timeout` seconds, None: as long as POLL_MS."""
-        self._turned(time.monotonic() - self._polled_s)
         wait_ms = POLL_MS if timeout is None else min(POLL_MS, max(0, round(timeout * 1000)))
+        begin_s = time.monotonic()
         self._poll(wait_ms)
-        self._polled_s = time.monotonic()
+        end_s = time.monotonic()
+        # Work is what lies between polls, and PJSIP's callbacks, which make a poll last longer than it would wait.
+        self._turned(begin_s - self._polled_s + max(0.0, end_s - begin_s - wait_ms / 1000))
+        self._polled_s = end_s
         return self._inner.select(0)
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:

@@ -119,9 +119,9 @@ class Call:
         """A hold ends with who held; who is still holding holds the new one."""
         other = self.other(new)
         if other is not None and other.state is LegState.UP:
-            if old.holds:
+            if old.is_holding:
                 other.hold(False)
-            if other.holds:
+            if other.is_holding:
                 new.hold(True)
 
     def join(self) -> None:
@@ -140,7 +140,7 @@ class Call:
         if isinstance(event, Ended):
             self.legs.discard(leg)
         if isinstance(event, Held):
-            leg.holds = event.on
+            leg.is_holding = event.on
         if isinstance(event, MediaChanged):
             self.path.refresh()
         if self._guard is not None and self._guard(leg, event):

@@ -69,8 +69,9 @@ class Keys:
         self._release()
 
     def _same_press(self, digit: str, source: Source, now_s: float) -> bool:
-        last, at_s, sources = self._last
-        if digit != last or source in sources or now_s - at_s > self._fuse_s:
+        last, at_s, sources = self._last  # at_s: its begin, and once it has come up its end
+        is_recent = self._down is not None or now_s - at_s <= self._fuse_s
+        if digit != last or source in sources or not is_recent:
             return False
         sources.add(source)
         return True
@@ -86,5 +87,6 @@ class Keys:
             self._silence = None
         if self._down is not None:
             digit, self._down = self._down, None
+            self._last = (digit.digit, self._loop.time(), self._sources)
             elapsed_ms = round((self._loop.time() - digit.at_s) * 1000)
             self._emit(Released(digit, self._duration_ms or max(elapsed_ms, 40)))

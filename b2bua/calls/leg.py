@@ -151,7 +151,7 @@ class Leg(ABC):
     number     the leg's own user part: From of an INVITE we received, Request-URI of one we sent
     endpoint   whose leg it is, or None (no metaflows)
     port       conference port of its audio, None while there is no media
-    holds      has its far end put us on hold
+    is_holding  has its far end put us on hold
     """
 
     def __init__(self, leg_id: str, peer: str, direction: Literal["inbound", "outbound"], party: Party) -> None:
@@ -162,7 +162,7 @@ class Leg(ABC):
         self.endpoint: Endpoint | None = None
         self.state = LegState.TRYING
         self.port: int | None = None
-        self.holds = False
+        self.is_holding = False
         self.reason: EndReason | None = None
         self._owner: Owner | None = None
         self._waiters: list[tuple[tuple[type, ...], asyncio.Future[LegEvent]]] = []

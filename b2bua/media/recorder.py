@@ -149,7 +149,7 @@ class Writer:
 
     def _open(self, take: Take) -> soundfile.SoundFile:
         if take._file is None:
-            take.path.parent.mkdir(parents=True, exist_ok=True)
+            take.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
             if take.path.exists():  # the same media_name again: no recording is ever overwritten
                 take.path = take.path.with_stem(f"{take.path.stem}-{uuid.uuid4().hex}")
             take._file = soundfile.SoundFile(take.path, "x", self._bank.rate_hz, 2, "PCM_16")

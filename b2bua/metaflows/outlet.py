@@ -56,6 +56,7 @@ class Outlet:
         self._queue: deque[Press] = deque()
         self._down: list[Press] = []
         self._last: tuple[float, float] | None = None  # [s] when the last one was sent, when it had been pressed
+        self._sounds_s = 0.0  # how long the last one that left sounds
         self._timer: Timer | None = None
 
     def pressed(self, digit: Digit) -> Press:
@@ -87,12 +88,14 @@ class Outlet:
             if press.keepers or press.duration_ms is None:
                 return
             now_s = self._clock()
-            due_s = now_s if self._last is None else self._last[0] + press.at_s - self._last[1]
+            due_s = now_s
+            if self._last is not None and press.at_s < self._last[0] + self._sounds_s:
+                due_s = self._last[0] + press.at_s - self._last[1]  # pressed while the one before it waited or sounded
             if due_s > now_s:
                 self._timer = self._later(due_s - now_s, self.flush)
                 return
             self._queue.popleft()
-            self._last = (now_s, press.at_s)
+            self._last, self._sounds_s = (now_s, press.at_s), press.duration_ms / 1000
             self._send(press.digit.digit, press.duration_ms)
 
     @property

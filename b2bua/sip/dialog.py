@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_PJSIP_ANSWERS = frozenset(("INVITE", "ACK", "PRACK", "UPDATE", "REFER", "NOTIFY", "SUBSCRIBE", "MESSAGE"))
 _DTMF_IS_UPDATE, _DTMF_IS_END = 1, 2  # PJMEDIA_STREAM_DTMF_IS_... of pjmedia/stream.h, which pjsua2 does not export
 
 
@@ -103,13 +104,21 @@ class Dialog(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
             pj.respond(tsx.pjTransaction, rdata.pjRxData, code, header)
         elif tsx.method in ("BYE", "CANCEL"):
             leg.reason_came(Headers.parse(rdata.wholeMsg).get("reason"))
+        elif tsx.method == "OPTIONS":  # RFC 3261 §11.2: the keep-alive of many SBCs
+            pj.respond(tsx.pjTransaction, rdata.pjRxData, 200, "Accept: application/sdp")
+        elif tsx.method not in _PJSIP_ANSWERS:
+            pj.respond(tsx.pjTransaction, rdata.pjRxData, 501, "")
 
     def onCallRedirected(self, prm: Any) -> int:
         """A 3xx came: it goes to the caller, who may follow it."""
-        leg = self._leg()
-        if leg is not None:
-            leg.redirected(received(prm.e))
+        self._redirected(prm)
         return int(pj.PJSIP_REDIRECT_STOP)
+
+    @barrier
+    def _redirected(self, prm: Any) -> None:
+        leg, message = self._leg(), received(prm.e)
+        if leg is not None and message:
+            leg.redirected(message)
 
     @barrier
     def onCallTransferRequest(self, prm: Any) -> None:

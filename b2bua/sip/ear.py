@@ -19,6 +19,8 @@ from config.settings import Peer
 if TYPE_CHECKING:
     from b2bua.sip.leg import SipLeg
 
+MAX_STEP_MS = 60  # between two packets of one event
+
 log = logging.getLogger(__name__)
 
 
@@ -30,6 +32,7 @@ class Ear:
         self._inband = peer.inband
         self._keys = Keys(leg.emit, loop, fuse_ms)
         self._event_stamp_ms = -1
+        self._event: tuple[str, int, bool] = ("", 0, True)  # digit, duration so far, has it ended
 
     def close(self) -> None:
         """The leg has gone."""
@@ -38,13 +41,21 @@ class Ear:
     def event_heard(self, digit: str, stamp_ms: int, duration_ms: int, update: bool, end: bool) -> None:
         """From onDtmfEvent (RFC 4733). One event has one timestamp; PJSIP alone would take `11` for one long `1`."""
         key = FLASH if digit == "R" else digit
-        again, self._event_stamp_ms = stamp_ms != self._event_stamp_ms, stamp_ms
+        again = stamp_ms != self._event_stamp_ms and not self._goes_on(key, stamp_ms, duration_ms)
+        self._event, self._event_stamp_ms = (key, duration_ms, end), stamp_ms
         if not update or again:
             self._keys.begin(key, Source.RFC4733, duration_ms, relay.passed(self._leg, key, stamp_ms))
         elif not end:
             self._keys.update(Source.RFC4733, duration_ms)
         if end:
             self._keys.end(Source.RFC4733, duration_ms)
+
+    def _goes_on(self, key: str, stamp_ms: int, duration_ms: int) -> bool:
+        """Some gateways give every packet of one event a new timestamp: it has not ended, and grows by as much."""
+        last_key, last_ms, ended = self._event
+        grown_ms = duration_ms - last_ms
+        return key == last_key and not ended and 0 < grown_ms <= MAX_STEP_MS and \
+            abs(stamp_ms - self._event_stamp_ms - grown_ms) <= MAX_STEP_MS
 
     @property
     def needs_listener(self) -> bool:

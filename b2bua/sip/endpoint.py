@@ -128,6 +128,8 @@ class SipEndpoint:
         for leg in list(self._legs):
             leg.let_go()
         self._legs.clear()
+        if hasattr(self, "tones"):
+            self.tones.close()
         self._account = None
         self._endpoint.libDestroy()
 

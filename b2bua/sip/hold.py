@@ -12,6 +12,8 @@ import pjsua2 as pj
 from b2bua.sip.dialog import Dialog
 from b2bua.sip.params import op_param
 
+MAX_TRIES = 8
+
 log = logging.getLogger(__name__)
 
 
@@ -30,16 +32,19 @@ class Hold:
         self._loop = loop
         self._dialog: Dialog | None = None
         self._retry: asyncio.TimerHandle | None = None
+        self._tries = 0
 
     def put(self, dialog: Dialog, on: bool) -> None:
         """Send sendonly, or sendrecv again."""
         self._dialog = dialog
+        self._tries = 0
         self.wanted = on
         self._send()
 
     def glare(self) -> None:
-        """Both sides sent a re-INVITE (491), or one is under way: try again later."""
-        if self._retry is None and self._dialog is not None:
+        """Both sides sent a re-INVITE (491), or one is under way: try again later, MAX_TRIES times."""
+        self._tries += 1
+        if self._retry is None and self._dialog is not None and self._tries <= MAX_TRIES:
             self._retry = self._loop.call_later(random.uniform(*self._back_off_s), self._send)
 
     def close(self) -> None:

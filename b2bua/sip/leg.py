@@ -126,10 +126,13 @@ class SipLeg(Leg):
             self._hold.put(self._dialog, on)
 
     def invite_answered(self, code: int) -> None:
-        """From onCallTsxState: a sign of life (100), or a re-INVITE of ours met one of theirs (491)."""
+        """From onCallTsxState: a sign of life (100), or a re-INVITE of ours that may be repeated.
+
+        491: it met one of theirs; 500, 503: the far end is busy with another (RFC 3261 §14.2).
+        """
         if code == 100:
             self.emit(Trying())
-        elif code == 491:
+        elif code in (491, 500, 503) and self.state is LegState.UP:
             self._hold.glare()
 
     def send_digit(self, digit: str, duration_ms: int) -> None:
@@ -234,9 +237,9 @@ class SipLeg(Leg):
         self.port = None
         self.ear.close()
         self._hold.close()
-        self.emit(Ended(reason))
-        self._host.media_changed(self)
         self._host.leg_ended(self)
+        self._host.media_changed(self)
+        self.emit(Ended(reason))
 
     def media_changed(self, status: int) -> None:
         """From onCallMediaState."""

@@ -7,12 +7,17 @@ long as it lasts.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+
 import pjsua2 as pj
 
 from b2bua.calls.digit import FLASH
 from b2bua.calls.leg import Leg
 from b2bua.sip import relay
 from b2bua.sip.leg import SipLeg
+
+log = logging.getLogger(__name__)
 
 ACCEPTED = ((1000, 120),)  # Hz, ms
 REJECTED = ((400, 120), (400, 120))
@@ -45,7 +50,20 @@ class Tones:
         tone.off_msec = PAUSE_MS
         digits = pj.ToneDigitVector()
         digits.append(tone)
-        generator.playDigits(digits)
+        self._play(leg, lambda: generator.playDigits(digits))
+
+    def close(self) -> None:
+        """Before the library goes."""
+        self._generators.clear()
+
+    def _play(self, leg: Leg, verb: Callable[[], None]) -> bool:
+        """PJSIP's refusal (a full queue, a full conference) costs this tone only."""
+        try:
+            verb()
+        except pj.Error as error:
+            log.warning("leg %s: a tone could not be played: %s", leg.id, error.reason)
+            return False
+        return True
 
     def forget(self, leg: SipLeg) -> None:
         """The leg has gone."""
@@ -61,15 +79,17 @@ class Tones:
             tone = pj.ToneDesc()
             tone.freq1, tone.on_msec, tone.off_msec = hz, ms, PAUSE_MS
             tones.append(tone)
-        generator.play(tones)
+        self._play(leg, lambda: generator.play(tones))
 
     def _ready(self, leg: SipLeg, ms: int) -> pj.ToneGenerator | None:
         if leg.port is None:
             return None
         generator = self._generators.get(leg)
         if generator is None:
-            generator = self._generators[leg] = pj.ToneGenerator()
-            generator.createToneGenerator(self._rate_hz, 1)
+            generator = pj.ToneGenerator()
+            if not self._play(leg, lambda: generator.createToneGenerator(self._rate_hz, 1)):
+                return None
+            self._generators[leg] = generator
         pj.conf_connect(generator.getPortId(), leg.port)  # again: the leg's port may be another one
         relay.inserting(leg, ms)
         return generator

@@ -30,8 +30,11 @@ class MediaWatch:
         loop = asyncio.get_running_loop()
         while self._timeout_s > 0:
             await asyncio.sleep(self._timeout_s / ROUNDS)
-            legs = [leg for leg in self._legs() if leg.should_be_heard]
-            self._seen = {leg: self._look(leg, loop.time()) for leg in legs}
+            try:
+                legs = [leg for leg in self._legs() if leg.should_be_heard]
+                self._seen = {leg: self._look(leg, loop.time()) for leg in legs}
+            except Exception:  # the barrier of this watch
+                log.exception("the media watch failed; it goes on")
 
     def _look(self, leg: SipLeg, now_s: float) -> tuple[int, float]:
         packets = leg.packets_received()
