@@ -45,6 +45,17 @@ ends: list[Any] = []  # in onStreamDestroyed: are there statistics, and whole on
 gone: list[Any] = []  # in onCallState DISCONNECTED: are there statistics, conference port
 
 
+def _account_config(port: int) -> Any:
+    import pjsua2 as pj
+
+    config = pj.AccountConfig()
+    config.idUri = f"sip:desk@127.0.0.1:{port}"
+    config.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
+    config.mediaConfig.transportConfig.publicAddress = "127.0.0.1"
+    config.mediaConfig.transportConfig.port = 23000
+    return config
+
+
 def _calls(rig: Any) -> Any:
     """Call ourselves; return the two calls once both have media."""
     import pjsua2 as pj
@@ -78,13 +89,8 @@ def _calls(rig: Any) -> Any:
             legs.append(leg)
             leg.answer(options(200))
 
-    config = pj.AccountConfig()
-    config.idUri = f"sip:desk@127.0.0.1:{port}"
-    config.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
-    config.mediaConfig.transportConfig.publicAddress = "127.0.0.1"
-    config.mediaConfig.transportConfig.port = 23000
     account = Desk()
-    account.create(config, True)
+    account.create(_account_config(port), True)
     for codec in rig.endpoint.codecEnum2():
         rig.endpoint.codecSetPriority(codec.codecId, 255 if codec.codecId.startswith("PCMU") else 0)
     caller = Leg(account)
