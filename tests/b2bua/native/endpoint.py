@@ -28,6 +28,7 @@ class Rig:
         config.logConfig.level = config.logConfig.consoleLevel = 1
         config.medConfig.clockRate = config.medConfig.sndClockRate = bridge_hz
         config.medConfig.sndAutoCloseTime = -1
+        config.medConfig.noVad = True
         config.medConfig.maxMediaPorts = 64
         self.endpoint.libInit(config)
         self.endpoint.audDevManager().setNullDev()

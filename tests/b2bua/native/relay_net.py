@@ -92,6 +92,17 @@ class Net:
     def join(self) -> int:
         return int(self.pj.relay_join(self.id("a"), self.id("b"), True, True))
 
+    def path(self, kind: str) -> None:
+        """As the product's Path does it."""
+        ports = self.media("a"), self.media("b")
+        act = self.pj.conf_connect if kind == "mix" else self.pj.conf_disconnect
+        if kind == "relay":
+            self.join()
+        else:
+            self.pj.relay_part(self.id("a"))
+        act(*ports)
+        act(*reversed(ports))
+
     def listen(self, *names: str, seconds: float = 1.0) -> list[Any]:
         """(frequency, loud?) of what the stream of each of these legs has received lately."""
         import numpy as np

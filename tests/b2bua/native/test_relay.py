@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -34,6 +35,18 @@ def test_after_parting_nothing_is_heard_and_the_bridge_works_again(play: Any) ->
     assert found["again"] == [Y_HZ, X_HZ]
     assert found["lost"] == [0, 0], "X and Y saw one stream without gaps through all of it"
     assert found["discarded"] == [0, 0]
+
+
+def test_on_the_wire_every_switch_goes_on_and_marks_once(play: Any) -> None:
+    found = play("wire")
+    if not found["can_capture"]:
+        pytest.skip("a capture of loopback needs root")
+    for heard in found["heard"]:
+        assert heard["streams"] == 1, "one SSRC"
+        assert heard["sequence_steps"] == [1]
+        assert heard["odd_timestamps"] == [], "whole packets, never back"
+        assert heard["markers"] == found["switches"], "one at each switch; the first packet of all is the first"
+        assert heard["longest_ms"] <= 200
 
 
 def test_a_fed_leg_can_be_tapped_while_relayed(play: Any) -> None:
@@ -122,6 +135,40 @@ def switch(rig: Any) -> Any:
              "discarded": [net.stream(w).rx_reorder + net.stream(w).rx_dup for w in "xy"]}
     net.end()
     return found
+
+
+def wire(rig: Any) -> Any:
+    """mix -> relay -> mix -> relay, with what X and Y were sent all the while."""
+    import sys
+    from pathlib import Path
+
+    from relay_net import Net
+
+    sys.path.insert(0, str(Path(__file__).parents[3]))
+    from tests.peers.wire import Capture, can_capture
+
+    if not can_capture():
+        return {"can_capture": False}
+    net = Net(rig)
+    with Capture(["127.0.0.1"]) as capture:
+        net.connect()
+        for kind in ("mix", "relay", "mix", "relay"):
+            net.path(kind)
+            rig.poll(0.8)
+        ports = [int(net.stats(who)["source"].rpartition(":")[2]) for who in "ab"]
+    net.end()
+    return {"can_capture": True, "switches": 4, "heard": [summary(capture, port) for port in ports]}
+
+
+def summary(capture: Any, port: int) -> Any:
+    streams = [packets for (_, dst, _), packets in capture.streams.items() if dst[1] == port]
+    packets = max(streams, key=len)
+    pairs = list(itertools.pairwise(packets))
+    stamps = [(b.timestamp - a.timestamp) & 0xFFFFFFFF for a, b in pairs]
+    return {"streams": len(streams), "sequence_steps": sorted({(b.sequence - a.sequence) & 0xFFFF for a, b in pairs}),
+            "odd_timestamps": [step for step in stamps if step % 160 or not 0 < step <= 1600],
+            "markers": sum(packet.marker for packet in packets),
+            "longest_ms": max(1000 * (b.at_s - a.at_s) for a, b in pairs)}
 
 
 def fed(rig: Any) -> Any:
@@ -249,4 +296,4 @@ if __name__ == "__main__":
     import endpoint
 
     endpoint.main({"tones": tones, "switch": switch, "fed": fed, "unlike": unlike, "events": events,
-                   "silence": silence, "churn": churn, "srtp": srtp, "nonsense": nonsense})
+                   "silence": silence, "churn": churn, "wire": wire, "srtp": srtp, "nonsense": nonsense})
