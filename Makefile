@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= config/example.yaml
 
-.PHONY: setup demo test check fmt run bench bench-asterisk bench-detector interop soak image docs clean
+.PHONY: setup demo test check fmt run bench bench-detector image docs clean
 
 setup: $(VENV)/.ready
 

@@ -148,6 +148,7 @@ class App:
             log.info("draining: no new calls; %d live calls may go on for %g s (a second signal ends them now)",
                      len(self._exchange.calls), self._settings.sip.drain_s)
             self._stopping = self._loop.create_task(self._stop())
+            self._stopping.add_done_callback(lambda task: self._stopped.set())  # however it ends
         else:
             log.warning("ending %d calls now", len(self._exchange.calls))
             self._stopping.cancel()
@@ -163,7 +164,6 @@ class App:
             self._exchange.end_all()
         await self._exchange.wait_idle(limit_s)
         await asyncio.sleep(0.5)  # the last BYE's answer, legs let go, recordings closed and told
-        self._stopped.set()
 
     def _close(self) -> None:
         for name in ("_listener", "_writer", "_api"):
@@ -182,9 +182,11 @@ class App:
 def _raise_file_limit(max_calls: int) -> None:
     """RTP and RTCP of two legs are four sockets a call, and a recording is a file."""
     wanted = 6 * max_calls + 500
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if hard != resource.RLIM_INFINITY and hard < wanted:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    if soft != resource.RLIM_INFINITY and soft < enough:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
+    if enough < wanted:
         log.warning("only %d files may be open, sip.max_calls = %d may need %d: raise the limit (ulimit -Hn, "
                     "LimitNOFILE=)", hard, max_calls, wanted)
 

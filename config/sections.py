@@ -29,6 +29,14 @@ def _host_port(value: str, default_port: int | None = None) -> tuple[str, int]:
     return host, number
 
 
+def _checked_address(value: str) -> str:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not an IP address") from None
+    return value
+
+
 def _checked_host_port(value: str) -> str:
     _host_port(value)
     return value
@@ -57,6 +65,7 @@ class Listen(Model):
         if transport not in ("udp", "tcp", "tls"):
             raise ValueError(f"{value!r} must begin with udp:, tcp: or tls:")
         host, port = _host_port(rest)
+        _checked_address(host)
         return cls.model_validate({"transport": transport, "host": host, "port": port})
 
 
@@ -94,6 +103,9 @@ class Sip(Model):
     def _tls_needs_a_certificate(self) -> Sip:
         if any(item.startswith("tls:") for item in self.listen) and not (self.tls_certificate and self.tls_key):
             raise ValueError("a tls: listener needs tls_certificate and tls_key")
+        for path in (self.tls_certificate, self.tls_key, self.tls_ca):
+            if path is not None and not path.is_file():
+                raise ValueError(f"there is no file {str(path)!r}")
         return self
 
     @model_validator(mode="after")
@@ -124,6 +136,11 @@ class Media(Model):
     bank_slots: int = Field(default=1024, gt=0, le=8192)  # legs that may be tapped (recorded, listened to) at once
     bank_s: float = Field(default=4.0, ge=1.0, le=30.0)  # how far a reader may fall behind before it loses audio
     timeout_s: float = Field(default=60.0, ge=0)  # a leg that sends no RTP this long ends the call; 0: never
+
+    @field_validator("host", "public_host")
+    @classmethod
+    def _addresses(cls, value: str | None) -> str | None:
+        return value if value is None else _checked_address(value)
 
     @field_validator("ports")
     @classmethod
@@ -191,6 +208,8 @@ class Peer(Model):
 
     @model_validator(mode="after")
     def _known_by_address(self) -> Peer:
+        if self.anonymous == "account" and self.account is None:
+            raise ValueError("anonymous: account needs an account")
         if not self.networks:
             raise ValueError(f"match is needed: {self.uri!r} names a host, and its requests are known by their address")
         return self

@@ -70,8 +70,12 @@ class Recordings:
 
     def start(self, call: Call, options: RecordingOptions) -> Recording:
         """Record from now on. Raises RecordingError."""
-        if options.format != "wav" and options.format is not None:
-            log.info("call %s: %s was asked for; wav is written", call.id, options.format)
+        unserved = [key for key, asked in (("format mp3", options.format == "mp3"), ("url", options.url),
+                                           ("record_min_sec", options.min_s),
+                                           ("record_sample_rate", options.sample_rate_hz)) if asked]
+        if unserved:
+            log.warning("call %s: record_call: %s not served yet: a stereo WAV is kept in recordings.directory",
+                        call.id, ", ".join(unserved))
         if call.is_over:
             raise RecordingError("the call is ending")
         recording_id = uuid.uuid4().hex

@@ -64,7 +64,7 @@ class RecordingOptions:
     """
 
     left: Leg
-    format: Literal["mp3", "wav"] = "mp3"
+    format: Literal["mp3", "wav"] = "wav"
     time_limit_s: int = 10800
     min_s: int = 0
     sample_rate_hz: int | None = None

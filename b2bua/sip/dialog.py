@@ -61,7 +61,10 @@ class Dialog(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
         leg = self._leg()
         if leg is not None:
             info = self.getInfo()  # kept: what it holds dies with it
-            leg.media_changed(info.media[0].status if len(info.media) else pj.PJSUA_CALL_MEDIA_NONE)
+            if len(info.media):
+                leg.media_changed(info.media[0].status, bool(info.media[0].dir & pj.PJMEDIA_DIR_DECODING))
+            else:
+                leg.media_changed(pj.PJSUA_CALL_MEDIA_NONE, False)
 
     @barrier
     def onStreamDestroyed(self, prm: Any) -> None:

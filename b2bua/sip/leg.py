@@ -67,6 +67,7 @@ class SipLeg(Leg):
         self._redirection: EndReason | None = None
         self._refused = False  # the far end's SDP takes no audio
         self._withheld = ""
+        self._may_send = False
 
     def carried_by(self, dialog: Dialog) -> None:
         """This is the leg's dialog from now on."""
@@ -241,10 +242,11 @@ class SipLeg(Leg):
         self._host.media_changed(self)
         self.emit(Ended(reason))
 
-    def media_changed(self, status: int) -> None:
-        """From onCallMediaState."""
+    def media_changed(self, status: int, may_send: bool) -> None:
+        """From onCallMediaState; `may_send`: the far end may send us sound."""
         if self._dialog is None:
             return
+        self._may_send = may_send
         port = pj.leg_port(self._dialog.getId())
         self.port = port if port >= 0 else None
         if self.direction == "inbound" or self._codec is None:
@@ -271,8 +273,9 @@ class SipLeg(Leg):
 
     @property
     def should_be_heard(self) -> bool:
-        """Is its far end supposed to send RTP now? Not before the answer and not on hold."""
-        return self.state is LegState.UP and self.port is not None and not (self._hold.by_far_end or self._hold.wanted)
+        """Is its far end supposed to send RTP now? Not before the answer, not on hold, not where it is recvonly."""
+        on_hold = self._hold.by_far_end or self._hold.wanted
+        return self.state is LegState.UP and self.port is not None and self._may_send and not on_hold
 
     def packets_received(self) -> int:
         """RTP packets of the stream in use."""

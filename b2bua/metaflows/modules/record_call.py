@@ -17,7 +17,7 @@ class RecordCall(Data):
     """Start, stop or mask the recording of the call."""
 
     action: Literal["mask", "unmask", "start", "stop", "toggle"] = Field("toggle", description="what to do")
-    format: Literal["mp3", "wav"] | None = Field(None, description="kind of file; default mp3")
+    format: Literal["mp3", "wav"] | None = Field(None, description="kind of file; default wav")
     label: str | None = Field(None, description="a remark that is kept with it")
     media_name: str | None = Field(None, description="name of the file")
     method: Literal["put", "post"] | None = Field(None, description="how to send it; default put")
@@ -52,7 +52,7 @@ async def run(context: Context, data: RecordCall) -> Report:
 
 def _start(context: Context, recorder: Recorder, data: RecordCall) -> Report:
     options = RecordingOptions(
-        left=context.owner, format=data.format or "mp3", method=data.method or "put", url=data.url,
+        left=context.owner, format=data.format or "wav", method=data.method or "put", url=data.url,
         time_limit_s=min(data.time_limit or MAX_TIME_LIMIT_S, MAX_TIME_LIMIT_S), min_s=max(data.record_min_sec or 0, 0),
         sample_rate_hz=data.record_sample_rate, media_name=data.media_name, label=data.label, origin=data.origin)
     try:

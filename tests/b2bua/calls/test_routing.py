@@ -52,7 +52,7 @@ def test_A2_the_own_user_part_names_the_endpoint_and_a_device_wins(number: str, 
 def test_A2_a_stranger_has_codes_only_where_the_peer_says_so() -> None:
     assert found("9999", anonymous="account") == ("1", ONE)
     assert found("", anonymous="account") == ("1", ONE)
-    assert found("9999", account=None, anonymous="account") is None
+    assert found("9999", account=None) is None
 
 
 def test_A2_headers_of_a_trusted_peer_win_over_the_number() -> None:

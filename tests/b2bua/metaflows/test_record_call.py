@@ -66,7 +66,7 @@ async def test_recordings_of_two_calls_are_independent() -> None:
 
 @in_no_time
 @pytest.mark.parametrize(("data", "expected"), [
-    ({}, {"format": "mp3", "time_limit_s": 10800, "min_s": 0, "sample_rate_hz": None, "url": None, "method": "put"}),
+    ({}, {"format": "wav", "time_limit_s": 10800, "min_s": 0, "sample_rate_hz": None, "url": None, "method": "put"}),
     ({"format": "wav", "time_limit": 60, "record_min_sec": 5, "record_sample_rate": 8000, "media_name": "n",
       "label": "l", "origin": "o", "url": "https://x.example/", "method": "post"},
      {"format": "wav", "time_limit_s": 60, "min_s": 5, "sample_rate_hz": 8000, "media_name": "n", "label": "l",

@@ -45,6 +45,15 @@ ends: list[Any] = []  # in onStreamDestroyed: are there statistics, and whole on
 gone: list[Any] = []  # in onCallState DISCONNECTED: are there statistics, conference port
 
 
+def _options(code: int = 0) -> Any:
+    import pjsua2 as pj
+
+    prm = pj.CallOpParam(True)
+    prm.opt.videoCount = prm.opt.textCount = 0
+    prm.statusCode = code
+    return prm
+
+
 def _account_config(port: int) -> Any:
     import pjsua2 as pj
 
@@ -77,17 +86,11 @@ def _calls(rig: Any) -> Any:
             if self.getInfo().state == pj.PJSIP_INV_STATE_DISCONNECTED:
                 gone.append([pj.stream_stats(self.getId()).valid, pj.leg_port(self.getId())])
 
-    def options(code: int = 0) -> Any:
-        prm = pj.CallOpParam(True)
-        prm.opt.videoCount = prm.opt.textCount = 0
-        prm.statusCode = code
-        return prm
-
     class Desk(pj.Account):  # type: ignore[misc]
         def onIncomingCall(self, prm: Any) -> None:
             leg = Leg(self, prm.callId)
             legs.append(leg)
-            leg.answer(options(200))
+            leg.answer(_options(200))
 
     account = Desk()
     account.create(_account_config(port), True)
@@ -95,7 +98,7 @@ def _calls(rig: Any) -> Any:
         rig.endpoint.codecSetPriority(codec.codecId, 255 if codec.codecId.startswith("PCMU") else 0)
     caller = Leg(account)
     legs.append(caller)
-    caller.makeCall(f"sip:desk@127.0.0.1:{port}", options())
+    caller.makeCall(f"sip:desk@127.0.0.1:{port}", _options())
     rig.poll_until(lambda: len(ready) == 2)
     return account, legs, len(ready) == 2
 
