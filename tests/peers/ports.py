@@ -8,17 +8,22 @@ import time
 from pathlib import Path
 
 
-def free_port(host: str) -> int:
-    """A port that neither UDP nor TCP uses at this address, below the range that the system hands out itself."""
+def free_port(host: str, span: int = 1) -> int:
+    """The first of `span` ports that neither UDP nor TCP uses here, below the range that the system hands out itself."""
     for port in range(15060 + time.monotonic_ns() % 4000, 20000):
-        try:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-                udp.bind((host, port))
-                tcp.bind((host, port))
-        except OSError:
-            continue
-        return port
+        if all(_is_free(host, port + more) for more in range(span)):
+            return port
     raise RuntimeError(f"no free port at {host}")
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind((host, port))
+            tcp.bind((host, port))
+    except OSError:
+        return False
+    return True
 
 
 def is_bound(host: str, port: int, transport: str = "udp") -> bool:
