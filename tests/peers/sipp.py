@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.peers.messages import SipMessage, read_sipp_log
-from tests.peers.ports import free_port, is_bound
+from tests.peers.ports import free_media_port, is_bound
 from tests.peers.rtp import Track
 from tests.peers.rtp_pcap import write_pcap
 
@@ -75,7 +75,7 @@ class Sipp:
 
     def _command(self, file: Path) -> list[str]:
         s, (host, port) = self.scenario, self.local
-        media_port = free_port(host, span=4)  # SIPp binds audio and, two above it, video
+        media_port = free_media_port(host)
         keys = {"rtp_port": str(s.rtp_port or media_port), "caller": CALLER, "event": "101", **s.keys}
         command = ["sipp", f"{self.remote[0]}:{self.remote[1]}", "-sf", str(file), "-i", host, "-p", str(port),
                    "-s", s.service, "-m", str(s.calls), "-r", str(s.rate), "-d", str(s.talk_ms),
