@@ -263,7 +263,11 @@ class SipLeg(Leg):
     def refer_status(self, code: int, text: str, final: bool) -> None:
         """From onCallTransferStatus: first the answer to the REFER, then the NOTIFYs."""
         notified, self._refer_answered = self._refer_answered, True
-        self.emit(ReferProgress(code, text, final or (not notified and code >= 300), notified))
+        progress = ReferProgress(code, text, final or (not notified and code >= 300), notified)
+        if notified and final and code < 200:  # a BYE without a final NOTIFY ends the subscription first: Ended wins
+            self._loop.call_soon(self.emit, progress)
+        else:
+            self.emit(progress)
 
     def stream_ends(self) -> None:
         """From onStreamDestroyed: report what RTP and RTCP counted."""

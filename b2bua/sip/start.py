@@ -77,7 +77,7 @@ def account_config(settings: Settings) -> Any:
     """One account for every dialog; who is calling stands in each INVITE's own From."""
     config = pj.AccountConfig()
     first = settings.sip.listeners[0]
-    config.idUri = f"sip:b2bua@{first.host}"
+    config.idUri = f"sip:b2bua@[{first.host}]" if ":" in first.host else f"sip:b2bua@{first.host}"
     config.natConfig.contactRewriteUse = 0
     config.natConfig.viaRewriteUse = 0
     config.natConfig.sdpNatRewriteUse = 0
@@ -97,7 +97,7 @@ def _media(config: Any, media: Media) -> None:
     config.transportConfig.portRange = high - low
     config.transportConfig.boundAddress = media.host
     config.transportConfig.publicAddress = media.public_host or media.host
-    config.ipv6Use = pj.PJSUA_IPV6_ENABLED if ":" in media.host else pj.PJSUA_IPV6_DISABLED
+    config.ipv6Use = pj.PJSUA_IPV6_ENABLED_USE_IPV6_ONLY if ":" in media.host else pj.PJSUA_IPV6_DISABLED
     config.rtcpMuxEnabled = False
 
 
