@@ -141,6 +141,9 @@ class Net:
         self.legs.clear()
 
     def end(self) -> None:
+        """Let go of everything: what outlives the library hangs or crashes in its destructor."""
         self.hangup()
         for account in self.accounts:
             account.shutdown()
+        self.accounts.clear()
+        self.tones.clear()
