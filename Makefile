@@ -13,8 +13,8 @@ $(VENV)/.ready: $(VENV)/.packages $(VENV)/.python $(VENV)/.pjsua2
 	@touch $@
 
 # Debian packages: only what is missing is installed, so without root it works where nothing is.
-$(VENV)/.packages: b2bua/native/apt-packages.txt tests/apt-packages.txt tests/install-packages
-	@tests/install-packages b2bua/native/apt-packages.txt tests/apt-packages.txt
+$(VENV)/.packages: b2bua/native/apt-packages.txt tests/peers/apt-packages.txt tests/install-packages
+	@tests/install-packages b2bua/native/apt-packages.txt tests/peers/apt-packages.txt
 	@mkdir -p $(VENV) && touch $@
 
 $(VENV)/.python: $(VENV)/.packages pyproject.toml
@@ -31,11 +31,15 @@ $(VENV)/.pjsua2: $(VENV)/.python $(wildcard b2bua/native/*.*)
 demo: setup
 	@$(BIN)/python -m tests.peers.demo
 
+$(VENV)/.test-packages: $(VENV)/.ready tests/apt-packages.txt
+	@tests/install-packages tests/apt-packages.txt
+	@touch $@
+
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-test: check
+test: check $(VENV)/.test-packages
 	$(BIN)/python -m pytest
 
 fmt: setup

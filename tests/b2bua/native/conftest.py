@@ -21,7 +21,7 @@ def play(request: pytest.FixtureRequest) -> Play:
     """Run `python <this test file> <scenario>`; return what it printed last, read as JSON."""
 
     def run(scenario: str) -> Any:
-        command = [sys.executable, str(request.path), scenario]
+        command = [sys.executable, "-u", str(request.path), scenario]
         done = subprocess.run(command, capture_output=True, text=True, timeout=SCENARIO_LIMIT_S, check=False)
         assert done.returncode == 0, f"{scenario} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         return json.loads(done.stdout.splitlines()[-1])
