@@ -58,8 +58,8 @@ void relay_mode(int call_id, int mode);
 /// Somebody listens at this call's conference port: its stream gets whole packets while it is relayed.
 void relay_feed(int call_id, bool on);
 
-/// Our own stream is about to send events to this call's far end, for so long (added to what it is sending already):
-/// until then the partner's sound waits, and its events are withheld, so that two presses never mix.
+/// This call's far end shall hear our own stream for so long (added to what it is hearing already): events that we send,
+/// or a tone. Until then the partner's sound is dropped and its new events are withheld, so that two presses never mix.
 void relay_insert(int call_id, unsigned ms);
 
 /// Has the partner got this event of the call? code: as for relay_withhold; stamp_ms: OnDtmfEventParam.timestamp.

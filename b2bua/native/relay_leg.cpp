@@ -133,7 +133,7 @@ void RelayLeg::take(const Route& way, const Packet& in, const Onward& onward)
     if (!open || source != way.id)
         return;
     const int64_t now = now_us();
-    if (!onward.pass || (!onward.is_event && now < inserting_until_us.load())) {
+    if (!onward.pass || now < inserting_until_us.load()) {
         wire.skip(way.id, in);
         return;
     }
@@ -184,17 +184,16 @@ pj_status_t RelayLeg::send_own(const void* packet, size_t size)
     const bool is_event = remote[in.pt].event_clock_hz != 0 && parse_event(in, event);
     wire.set_ssrc(in.ssrc);
     const int64_t now = now_us();
-    if (source == OWN_STREAM) {
-        if (!wire.place(OWN_STREAM, in, event.duration, now, place))
-            return PJ_SUCCESS;
-    } else if (is_event) {
-        wire.insert(in, event.duration, now, place);
-        if (inserting_until_us.load() < now + INSERT_US)
+    if (source != OWN_STREAM) {
+        if (is_event && inserting_until_us.load() < now + INSERT_US)
             inserting_until_us.store(now + INSERT_US);
-    } else {
-        ++count.suppressed;  // the encoder's silence, while a partner speaks
-        return PJ_SUCCESS;
+        if (now >= inserting_until_us.load()) {
+            ++count.suppressed;  // the encoder's silence, while a partner speaks
+            return PJ_SUCCESS;
+        }
     }
+    if (!wire.place(OWN_STREAM, in, event.duration, now, place))
+        return PJ_SUCCESS;
     memcpy(out, packet, size);
     write_header(out, in.pt, place.marker, place.seq, place.ts, place.ssrc);
     return pjmedia_transport_send_rtp(slave, out, size);

@@ -89,7 +89,7 @@ struct RelayLeg {
     std::weak_ptr<RelayLeg> partner;      // SIP thread, under `wiring`
     std::atomic<uint32_t> withhold{0};    // bit per event
     std::atomic<int> mode{FORWARD};
-    std::atomic<int64_t> inserting_until_us{0};  // our own stream sends events: the partner waits
+    std::atomic<int64_t> inserting_until_us{0};  // our own stream has the wire: the partner waits
     std::atomic<bool> feed{false};        // somebody listens to our stream: it gets whole packets, relayed or not
     Counters count;
 

@@ -15,7 +15,7 @@ int ahead(uint16_t one, uint16_t other) { return int16_t(uint16_t(one - other));
 
 Wire::Wire()
     : started_(false), mark_(false), clock_hz_(8000), units_(160), ssrc_(0), seq_(0), ts_(0), at_us_(0), source_(0),
-      in_ssrc_(0), in_high_(0), fence_(0), seq_off_(0), ts_off_(0), insert_in_ts_(0), insert_ts_(0), inserting_(false)
+      in_ssrc_(0), in_high_(0), fence_(0), seq_off_(0), ts_off_(0)
 {
 }
 
@@ -96,22 +96,6 @@ void Wire::skip(uint64_t source, const Packet& in)
     in_high_ = in.seq;
     fence_ = uint16_t(in.seq + 1);
     --seq_off_;
-}
-
-void Wire::insert(const Packet& in, uint32_t units, int64_t now_us, Place& out)
-{
-    if (!inserting_ || in.ts != insert_in_ts_) {
-        inserting_ = true;
-        insert_in_ts_ = in.ts;
-        insert_ts_ = started_ ? ts_ + step(now_us) : in.ts;
-    }
-    out.seq = uint16_t(started_ ? seq_ + 1 : in.seq);
-    out.ts = insert_ts_;
-    out.ssrc = ssrc_;
-    out.marker = in.marker;
-    ++seq_off_;
-    fence_ = uint16_t(in_high_ + 1);
-    sent(out.seq, out.ts + units, now_us);
 }
 
 }  // namespace relay

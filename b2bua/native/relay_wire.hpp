@@ -38,8 +38,6 @@ public:
     bool place(uint64_t source, const Packet& in, uint32_t units, int64_t now_us, Place& out);
     /// A packet of `source` that is not sent: the numbers close over it.
     void skip(uint64_t source, const Packet& in);
-    /// A packet of the leg's own stream put between those of the source: events that we make. in.ts tells them apart.
-    void insert(const Packet& in, uint32_t units, int64_t now_us, Place& out);
 
     bool started() const { return started_; }
     /// The timestamp of this instant, for RTCP sender reports (RFC 3550 section 6.4.1).
@@ -61,8 +59,6 @@ private:
     uint16_t in_high_, fence_;   // of the source: highest seen; what lies before the fence has no place any more
     uint16_t seq_off_;
     uint32_t ts_off_;
-    uint32_t insert_in_ts_, insert_ts_;
-    bool inserting_;
 };
 
 }  // namespace relay

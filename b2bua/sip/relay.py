@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EVENTS = DIGITS + FLASH  # in the order of RFC 4733 §3.2: 0-9, *, #, A-D, flash
-INSERT_MARGIN_MS = 60  # end packets of an event that we send, and one packet until it begins
+INSERT_MARGIN_MS = 60  # one packet until what we say begins, and the end packets of an event
 
 _WHY_NOT = {pj.RELAY_NO_MEDIA: "no media yet", pj.RELAY_CODECS_DIFFER: "codecs differ",
             pj.RELAY_PTIMES_DIFFER: "packet times differ"}
@@ -67,6 +67,6 @@ def passed(leg: SipLeg, digit: str, stamp_ms: int) -> bool:
 
 
 def inserting(leg: SipLeg, ms: int) -> None:
-    """We are about to send a press of our own to this leg's far end: its partner's sound and presses wait."""
+    """This leg's far end shall hear what we say, a press or a tone, for so long: its partner waits meanwhile."""
     if leg.call_id is not None:
         pj.relay_insert(leg.call_id, ms + INSERT_MARGIN_MS)

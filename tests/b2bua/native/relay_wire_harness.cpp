@@ -54,13 +54,6 @@ void wire_skip(Wire* wire, unsigned long long source, unsigned seq, unsigned ts,
     wire->skip(source, packet_of(seq, ts, ssrc, 0));
 }
 
-void wire_insert(Wire* wire, unsigned seq, unsigned ts, int marker, unsigned units, long long now_us, unsigned* out)
-{
-    Place place;
-    wire->insert(packet_of(seq, ts, 0, marker), units, now_us, place);
-    give(place, out);
-}
-
 /// Payload offset and size of a packet, -1 when it is none.
 int rtp_parse(const unsigned char* data, unsigned size, unsigned* out)
 {
