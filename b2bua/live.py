@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from b2bua.api.live import ActResult
 from b2bua.calls import reason as reasons
-from b2bua.calls.call import Call, CallState
+from b2bua.calls.call import Call
 from b2bua.calls.exchange import Exchange
 from b2bua.calls.leg import Leg
 from b2bua.metaflows.context import Outcome, Parts
@@ -67,7 +67,7 @@ class Live:
         if found is None:
             return ActResult("unknown")
         call, leg = found
-        if call.state in (CallState.ENDING, CallState.ENDED):
+        if call.is_over:
             return ActResult("refused", "the call is ending")
         if action == "hangup":
             leg.hangup(reasons.METAFLOW_HANGUP)

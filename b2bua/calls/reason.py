@@ -64,7 +64,5 @@ SHUTDOWN = EndReason(503, "the service is stopping", Result.SHUTDOWN, 'SIP;cause
 RING_TIMEOUT = EndReason(408, "no answer in time", Result.NO_ANSWER, 'SIP;cause=408;text="ring timeout"')
 NO_ROUTE = EndReason(404, "no route for this number", Result.REFUSED)
 METAFLOW_HANGUP = EndReason(200, "metaflow hangup", Result.COMPLETED, 'SIP;cause=200;text="metaflow hangup"')
-ELSEWHERE = EndReason(200, "call completed elsewhere", Result.COMPLETED,
-                      'SIP;cause=200;text="Call completed elsewhere"')
 TRANSFERRED = EndReason(200, "transferred", Result.COMPLETED, 'SIP;cause=200;text="transferred"')
 BUG = EndReason(500, "internal error in this call", Result.FAILED, 'SIP;cause=500;text="internal error"')

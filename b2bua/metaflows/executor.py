@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from b2bua.calls.call import Call, CallState
+from b2bua.calls.call import Call
 from b2bua.calls.leg import Leg
 from b2bua.metaflows.context import Context, Outcome, Parts, Report
 from b2bua.metaflows.modules import MODULES
@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 MAX_QUEUE = 16  # codes that wait while one runs; more are refused with metaflow.ended
 _NO_CHILD = frozenset((Outcome.UNAVAILABLE, Outcome.ERROR, Outcome.CANCELLED))
 _CALL_ENDED = Report(Outcome.CANCELLED, "the call ended")
-_OVER = (CallState.ENDING, CallState.ENDED)
 
 
 class Executor:
@@ -41,7 +40,7 @@ class Executor:
 
     def submit(self, node: Node, context: Context) -> None:
         """Run this as soon as what was typed before has been done."""
-        if self._call.state in _OVER:
+        if self._call.is_over:
             return
         if len(self._waiting) >= MAX_QUEUE:
             _publish_end(node, context, Report(Outcome.FAILED, f"{MAX_QUEUE} codes are waiting already"), 0.0)
@@ -71,7 +70,7 @@ async def report_node(call: Call, leg: Leg, node: Mapping[str, Any], parts: Part
 
     It belongs to the call: hang-up cancels it (outcome `cancelled`), the caller's own cancellation does not.
     """
-    if call.state in _OVER:
+    if call.is_over:
         return _CALL_ENDED
     reports: list[Report] = []
 
@@ -86,7 +85,7 @@ async def run_tree(node: Node, context: Context) -> Report:
     """Run a node and what follows it; returns the report of the first."""
     first = report = await _run(node, context)
     child = _next(node, report)
-    while child is not None and context.call.state not in _OVER:
+    while child is not None and not context.call.is_over:
         report = await _run(child, context)
         child = _next(child, report)
     return first
@@ -140,5 +139,5 @@ def _publish_end(node: Node, context: Context, report: Report, duration_s: float
     call.publish("metaflow.ended", leg_id=leg.id, module=label(node), outcome=report.outcome.value,
                  reason=report.reason, duration_s=duration_s)
     failed = report.outcome in (Outcome.FAILED, Outcome.UNAVAILABLE, Outcome.ERROR)
-    if failed and context.feedback and context.parts.tones is not None and call.state not in _OVER:
+    if failed and context.feedback and context.parts.tones is not None and not call.is_over:
         context.parts.tones.rejected(leg)

@@ -198,7 +198,7 @@ class Session:
 
     def _expired(self, one: _Listener, side: _Side) -> None:
         side.timer = None
-        if side.leg.state is LegState.ENDED or self._call.state in (CallState.ENDING, CallState.ENDED):
+        if side.leg.state is LegState.ENDED or self._call.is_over:
             one.collector.drop(side.name)
             return
         deadline_s = one.collector.deadline_s(side.name)

@@ -72,7 +72,7 @@ class Bridge:
         if tap is not None:
             tap.uses += 1
             return tap
-        slot = self.bank.open(leg.port if leg.port is not None else -1) if leg.port is not None else -1
+        slot = self.bank.open(leg.port) if leg.port is not None else -1
         if slot < 0:
             self.bank_full += 1
             log.error("leg %s cannot be tapped: %s", leg.id, "it has no media" if leg.port is None else
