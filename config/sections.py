@@ -15,7 +15,7 @@ WILDCARDS = ("0.0.0.0", "::")
 ACCOUNT_ID = re.compile(r"^[0-9a-f]{32}$")
 
 
-def _host_port(value: str, default_port: int | None = None) -> tuple[str, int]:
+def host_port(value: str, default_port: int | None = None) -> tuple[str, int]:
     """Split `host:port`, `[v6]:port` or, with a default, a bare host."""
     match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([^\[\]:]+))(?::(\d{1,5}))?", value)
     if not match:
@@ -38,7 +38,7 @@ def _checked_address(value: str) -> str:
 
 
 def _checked_host_port(value: str) -> str:
-    _host_port(value)
+    host_port(value)
     return value
 
 
@@ -64,7 +64,7 @@ class Listen(Model):
         transport, _, rest = value.partition(":")
         if transport not in ("udp", "tcp", "tls"):
             raise ValueError(f"{value!r} must begin with udp:, tcp: or tls:")
-        host, port = _host_port(rest)
+        host, port = host_port(rest)
         _checked_address(host)
         return cls.model_validate({"transport": transport, "host": host, "port": port})
 
@@ -96,7 +96,7 @@ class Sip(Model):
     @classmethod
     def _public(cls, value: str | None) -> str | None:
         if value is not None:
-            _host_port(value, 5060)
+            host_port(value, 5060)
         return value
 
     @model_validator(mode="after")
@@ -116,7 +116,7 @@ class Sip(Model):
 
     def public(self, listener: Listen) -> tuple[str, int]:
         """Host and port that far ends know a listener by."""
-        return _host_port(self.public_host, listener.port) if self.public_host else (listener.host, listener.port)
+        return host_port(self.public_host, listener.port) if self.public_host else (listener.host, listener.port)
 
     @property
     def listeners(self) -> list[Listen]:
@@ -178,81 +178,6 @@ class Media(Model):
         return int(low), int(high)
 
 
-class Peer(Model):
-    """A SIP neighbour: whom we take calls from and send them to."""
-
-    uri: str
-    match: tuple[str, ...] = ()  # addresses or networks that its requests come from
-    account: str | None = None  # its legs belong to this account
-    anonymous: Literal["none", "account"] = "none"  # a leg that is no device or user: no codes, or the account's
-    trust_headers: bool = False  # X-Account-ID, X-User-ID, X-Device-ID name the endpoint
-    trust_identity: bool = True  # P-Asserted-Identity is believed and passed on
-    refer: Literal["auto", "always", "never"] = "auto"
-    refer_timeout_s: float = Field(default=20.0, gt=0)  # no final NOTIFY within this: the next way is tried
-    dtmf: Literal["auto", "rfc4733", "info", "inband"] = "auto"
-    inband: Literal["auto", "always", "never"] = "auto"
-
-    @field_validator("uri")
-    @classmethod
-    def _sip_uri(cls, value: str) -> str:
-        if not re.fullmatch(r"sips?:(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?(?:;[^\s<>]*)?", value):
-            raise ValueError(f"{value!r} is not sip:host[:port][;transport=tcp]")
-        return value
-
-    @field_validator("match")
-    @classmethod
-    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for item in value:
-            ipaddress.ip_network(item, strict=False)
-        return value
-
-    @model_validator(mode="after")
-    def _known_by_address(self) -> Peer:
-        if self.anonymous == "account" and self.account is None:
-            raise ValueError("anonymous: account needs an account")
-        if not self.networks:
-            raise ValueError(f"match is needed: {self.uri!r} names a host, and its requests are known by their address")
-        return self
-
-    @property
-    def networks(self) -> tuple[str, ...]:
-        """Where its requests come from: `match`, else the address in its uri."""
-        if self.match:
-            return self.match
-        host = _host_port(self.uri.partition(":")[2].partition(";")[0], 5060)[0]
-        try:
-            return (str(ipaddress.ip_address(host)),)
-        except ValueError:
-            return ()
-
-    @field_validator("account")
-    @classmethod
-    def _account(cls, value: str | None) -> str | None:
-        if value is not None and not ACCOUNT_ID.match(value):
-            raise ValueError(f"{value!r} is not an account id (32 lower-case hex digits)")
-        return value
-
-
-class Route(Model):
-    """First match wins; the user part of the Request-URI is kept."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-    from_: str = Field(alias="from")
-    to: str
-    numbers: str | None = None  # a regular expression that the whole called number must match
-
-    @field_validator("numbers")
-    @classmethod
-    def _compiles(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                re.compile(value)
-            except re.error as error:
-                raise ValueError(f"{value!r} is not a regular expression: {error}") from None
-        return value
-
-
 class Api(Model):
     """REST, health and metrics."""
 
@@ -262,7 +187,7 @@ class Api(Model):
     @property
     def address(self) -> tuple[str, int]:
         """Host and port."""
-        return _host_port(self.listen)
+        return host_port(self.listen)
 
 
 class Recordings(Model):

@@ -16,7 +16,8 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from config.sections import Api, Digits, Log, Media, Metaflows, Peer, Recordings, Route, Sip
+from config.peers import Peer, Route
+from config.sections import Api, Digits, Log, Media, Metaflows, Recordings, Sip
 
 __all__ = ["Api", "ConfigError", "Digits", "Log", "Media", "Metaflows", "Peer", "Recordings", "Route", "Settings",
            "Sip", "load"]
