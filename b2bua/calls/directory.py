@@ -6,7 +6,7 @@ The store builds it; nothing here reads a database. Documents are kept as they w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -30,45 +30,73 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Directory:
-    """All endpoints, looked up by account and by user part, id, or username."""
+class _Account:
+    """One account's endpoints, by everything they are asked for."""
 
-    accounts: Mapping[str, Document] = field(default_factory=dict)
-    _by_number: Mapping[tuple[str, str], Endpoint] = field(default_factory=dict)
-    _by_id: Mapping[tuple[str, str], Endpoint] = field(default_factory=dict)
+    document: Document
+    by_number: Mapping[str, Endpoint]
+    by_id: Mapping[str, Endpoint]
+    devices_of: Mapping[str, Sequence[Endpoint]]
+    numbers_of: Mapping[str, Sequence[str]]
+
+    @classmethod
+    def build(cls, document: Document) -> _Account:
+        by_number: dict[str, Endpoint] = {}
+        by_id: dict[str, Endpoint] = {}
+        devices_of: dict[str, list[Endpoint]] = {}
+        numbers_of: dict[str, list[str]] = {}
+        for endpoint, numbers in _endpoints(document):
+            by_id[endpoint.id] = endpoint
+            if endpoint.kind == "device" and endpoint.owner_id is not None:
+                devices_of.setdefault(endpoint.owner_id, []).append(endpoint)
+            for number in numbers:
+                if by_number.setdefault(number, endpoint) is endpoint:
+                    numbers_of.setdefault(endpoint.id, []).append(number)
+        return cls(document, by_number, by_id, devices_of, numbers_of)
+
+
+_NOBODY = _Account({}, {}, {}, {}, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """All endpoints, looked up by account and by user part, id, or username, each in the same short time."""
+
+    _accounts: Mapping[str, _Account] = field(default_factory=dict)
 
     @classmethod
     def build(cls, accounts: Iterable[Document]) -> Directory:
         """From documents shaped like the seed file (`accounts: [{id, name, ..., users: [...], devices: [...]}]`)."""
-        by_account: dict[str, Document] = {}
-        by_number: dict[tuple[str, str], Endpoint] = {}
-        by_id: dict[tuple[str, str], Endpoint] = {}
-        for account in accounts:
-            account_id = account["id"]
-            by_account[account_id] = account
-            for endpoint, numbers in _endpoints(account):
-                by_id[account_id, endpoint.id] = endpoint
-                for number in numbers:
-                    by_number.setdefault((account_id, number), endpoint)
-        return cls(by_account, by_number, by_id)
+        return cls().changed(accounts)
+
+    def changed(self, accounts: Iterable[Document], gone: Iterable[str] = ()) -> Directory:
+        """A new snapshot: these accounts are as given now, or gone; the others are shared with this one."""
+        mine = dict(self._accounts)
+        for account_id in gone:
+            mine.pop(account_id, None)
+        mine.update((account["id"], _Account.build(account)) for account in accounts)
+        return Directory(mine)
+
+    @property
+    def accounts(self) -> Mapping[str, Document]:
+        """The documents of all accounts, with their users and devices."""
+        return {account_id: account.document for account_id, account in self._accounts.items()}
 
     def by_number(self, account_id: str, number: str) -> Endpoint | None:
         """The device or user whose `numbers` or `sip.username` has this user part; a device wins over a user."""
-        return self._by_number.get((account_id, number))
+        return self._accounts.get(account_id, _NOBODY).by_number.get(number)
 
     def by_id(self, account_id: str, document_id: str) -> Endpoint | None:
         """The device, user, or (for its own id) account."""
-        return self._by_id.get((account_id, document_id))
+        return self._accounts.get(account_id, _NOBODY).by_id.get(document_id)
 
-    def devices_of(self, account_id: str, user_id: str) -> list[Endpoint]:
+    def devices_of(self, account_id: str, user_id: str) -> Sequence[Endpoint]:
         """The devices that a user owns, in stored order."""
-        return [endpoint for (account, _), endpoint in self._by_id.items()
-                if account == account_id and endpoint.kind == "device" and endpoint.owner_id == user_id]
+        return self._accounts.get(account_id, _NOBODY).devices_of.get(user_id, ())
 
-    def numbers_of(self, account_id: str, document_id: str) -> list[str]:
+    def numbers_of(self, account_id: str, document_id: str) -> Sequence[str]:
         """The user parts that reach an endpoint."""
-        return [number for (account, number), endpoint in self._by_number.items()
-                if account == account_id and endpoint.id == document_id]
+        return self._accounts.get(account_id, _NOBODY).numbers_of.get(document_id, ())
 
 
 def _endpoints(account: Document) -> Iterable[tuple[Endpoint, list[str]]]:
@@ -92,4 +120,5 @@ def _present(documents: Iterable[Document | None]) -> tuple[Document, ...]:
 
 def _numbers(document: Document) -> list[str]:
     username = (document.get("sip") or {}).get("username")
-    return [str(number) for number in document.get("numbers") or ()] + ([str(username)] if username else [])
+    numbers = [str(number) for number in document.get("numbers") or ()] + ([str(username)] if username else [])
+    return list(dict.fromkeys(numbers))

@@ -21,11 +21,11 @@ class Memory:
 
     def _take(self, ids: Iterable[str], loaded: Mapping[str, AccountRecord]) -> Directory:
         """These accounts are now as loaded; those that were not found are gone. The new snapshot."""
-        for account_id in ids:
-            if account_id not in loaded:
-                self._accounts.pop(account_id, None)
+        gone = [account_id for account_id in ids if account_id not in loaded]
+        for account_id in gone:
+            self._accounts.pop(account_id, None)
         self._accounts.update(loaded)
-        self._directory = Directory.build(account.as_seed() for account in self._accounts.values())
+        self._directory = self._directory.changed((account.as_seed() for account in loaded.values()), gone)
         return self._directory
 
     async def directory(self) -> Directory:
