@@ -27,9 +27,11 @@ from b2bua.live import Live
 from b2bua.logs import event_logger
 from b2bua.loop import sip_loop
 from b2bua.media.bank import BankView
+from b2bua.media.library import Library
 from b2bua.media.listener import Listener
 from b2bua.media.recorder import Writer
 from b2bua.media.recordings import Recordings
+from b2bua.media.tunes import tunes
 from b2bua.metaflows.context import Parts
 from b2bua.metaflows.session import listener
 from b2bua.metrics import Metrics, Readings
@@ -83,7 +85,8 @@ class App:
         self._writer = Writer(bank)
         recordings = Recordings(settings.recordings.directory, bank, bridge, self._writer, self._events, self._loop)
         self._parts = Parts(self._exchange, settings.peers, self._endpoint.public_address, recordings,
-                            tones=self._endpoint.tones, log_digits=settings.log.digits)
+                            tones=self._endpoint.tones, player=self._endpoint.player, log_digits=settings.log.digits,
+                            library=Library(tunes(settings.sounds.cache, settings.media.mix_rate_hz)))
         self._exchange.listen = listener(self._parts)
         self._registry.register(self._readings())
         self._listener = Listener(bank, bridge, self._loop)

@@ -196,6 +196,13 @@ class Recordings(Model):
     directory: Path = Path("var/recordings")
 
 
+class Sounds(Model):
+    """What is played to people."""
+
+    directory: Path = Path("var/sounds")  # files of the operator, by name; media that accounts upload
+    cache: Path = Path("var/cache/sounds")  # made ready to be played; may be emptied while nothing runs
+
+
 class Digits(Model):
     """How presses are understood, whatever carries them."""
 

@@ -17,10 +17,10 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from config.peers import Peer, Route
-from config.sections import Api, Digits, Log, Media, Metaflows, Recordings, Sip
+from config.sections import Api, Digits, Log, Media, Metaflows, Recordings, Sip, Sounds
 
 __all__ = ["Api", "ConfigError", "Digits", "Log", "Media", "Metaflows", "Peer", "Recordings", "Route", "Settings",
-           "Sip", "load"]
+           "Sip", "Sounds", "load"]
 
 
 PREFIX = "B2BUA__"  # of the environment variables
@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     store: str = Field(default="sqlite:///var/b2bua.db", repr=False)  # may hold a password
     seed: Path | None = None
     recordings: Recordings = Recordings()
+    sounds: Sounds = Sounds()
     digits: Digits = Digits()
     metaflows: Metaflows = Metaflows()
     log: Log = Log()

@@ -15,6 +15,7 @@ from b2bua.calls.call import Call
 from b2bua.calls.directory import Endpoint
 from b2bua.calls.headers import Header, Party
 from b2bua.calls.leg import Leg
+from b2bua.calls.sounds import Library, Player
 from b2bua.metaflows.match import Slow
 from config.settings import Peer
 
@@ -141,6 +142,8 @@ class Parts:
     log_digits: bool = False
     ways: Ways = field(default_factory=Ways)
     slow: Slow = field(default_factory=Slow)
+    player: Player | None = None
+    library: Library | None = None
 
 
 @dataclass(frozen=True, slots=True)

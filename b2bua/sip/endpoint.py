@@ -22,6 +22,7 @@ from b2bua.sip.bridge import Bridge
 from b2bua.sip.dialog import Dialog, barrier
 from b2bua.sip.leg import SipLeg
 from b2bua.sip.params import op_param, plain
+from b2bua.sip.player import Player
 from b2bua.sip.start import account_config, codec_priorities, endpoint_config, transports
 from b2bua.sip.tones import Tones
 from b2bua.sip.watch import GateWatch, MediaWatch
@@ -74,6 +75,7 @@ class SipEndpoint:
         self._networks = _networks(settings.peers)
         self.bridge: Bridge
         self.tones: Tones
+        self.player = Player()
         self.gate: pj.Gate
         self.arrived: Arrived = lambda leg, invite: leg.hangup(EndReason.from_code(503, "not ready"))
         self.on_stats: Callable[[SipLeg, Any], None] = lambda leg, stats: None
@@ -128,6 +130,7 @@ class SipEndpoint:
         for leg in list(self._legs):
             leg.let_go()
         self._legs.clear()
+        self.player.close()
         if hasattr(self, "tones"):
             self.tones.close()
         self._account = None
@@ -205,6 +208,7 @@ class SipEndpoint:
     def media_changed(self, leg: SipLeg) -> None:
         """Its port is another one, or none."""
         self.bridge.media_changed(leg)
+        self.player.media_changed(leg)
         self.on_media(leg)
 
     def stream_ended(self, leg: SipLeg, stats: Any) -> None:
@@ -222,6 +226,7 @@ class SipEndpoint:
 
     def _forget(self, leg: SipLeg) -> None:
         self.tones.forget(leg)
+        self.player.forget(leg)
         self._legs.discard(leg)
         leg.let_go()
 

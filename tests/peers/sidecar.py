@@ -72,7 +72,8 @@ class Sidecar:
         sip = {"listen": listen, **config.get("sip", {})}
         whole = {**config, "sip": sip, "api": {"listen": f"127.0.0.1:{self.api_port}"},
                  "store": f"sqlite:///{self.directory / 'b2bua.db'}", "seed": str(self.directory / "seed.yaml"),
-                 "recordings": {"directory": str(self.recordings)}}
+                 "recordings": {"directory": str(self.recordings)},
+                 "sounds": {"directory": str(self.directory / "sounds"), "cache": str(self.directory / "cache")}}
         path = self.directory / "b2bua.yaml"
         path.write_text(yaml.safe_dump(whole, sort_keys=False))
         return path
