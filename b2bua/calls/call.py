@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A call: two legs in conversation, either of which may be replaced while it lasts. SIP thread only.
 
-The core is the table at the end of this file: (state, who, event) -> what to do. Everything that takes time (transfer,
+The core is the table in `table`: (state, who, event) -> what to do. Everything that takes time (transfer,
 timers of modules) is a coroutine that belongs to the call and is cancelled when it ends. A coroutine that moves people
 around takes the fate of the legs into its hands with `guarded`, and gives it back when it is done.
 """
@@ -13,14 +13,12 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from typing import Any
 
 from b2bua.calls import reason as reasons
 from b2bua.calls.ears import Ears, PassDigits
 from b2bua.calls.events import Events
 from b2bua.calls.leg import (
-    Answered,
     Ended,
     Held,
     InfoReceived,
@@ -30,23 +28,15 @@ from b2bua.calls.leg import (
     LegState,
     MediaChanged,
     Pressed,
-    Progress,
     Released,
 )
 from b2bua.calls.path import Mixer, Path
 from b2bua.calls.reason import EndReason
+from b2bua.calls.table import TABLE, CallState
+
+__all__ = ["Call", "CallState", "Guard"]
 
 log = logging.getLogger(__name__)
-
-
-class CallState(StrEnum):
-    """Where the conversation stands."""
-
-    DIALING = "dialing"  # the other side is being called
-    RINGING = "ringing"
-    TALKING = "talking"
-    ENDING = "ending"  # legs are being hung up
-    ENDED = "ended"
 
 
 Guard = Callable[[Leg, LegEvent], bool]
@@ -156,7 +146,7 @@ class Call:
             self._pass_on(leg, event)
         else:
             who = "a" if leg is self.a else "b" if leg is self.b else "extra"
-            action = _TABLE.get((self.state, who, type(event)))
+            action = TABLE.get((self.state, who, type(event)))
             if action is not None:
                 action(self, leg, event)
 
@@ -218,6 +208,12 @@ class Call:
         if not task.cancelled() and task.exception() is not None:
             log.error("%s failed", task.get_name(), exc_info=task.exception())
 
+    def begin_talk(self) -> None:
+        """Somebody has answered: the conversation counts from here."""
+        self.state = CallState.TALKING
+        self.answered_s = time.monotonic()
+        self._answered.set()
+
     async def answered(self) -> None:
         """Until somebody answers (a cancelled task: until the call ends)."""
         await self._answered.wait()
@@ -256,42 +252,3 @@ class Call:
         finally:
             for callback in self._on_ended:
                 callback(self)
-
-
-# -- the table ------------------------------------------------------------------------------------------------------
-
-def _ring(call: Call, leg: Leg, event: LegEvent) -> None:
-    assert isinstance(event, Progress)
-    call.state = CallState.RINGING
-    call.a.ring(event.code, event.text, media=event.media, codecs=(leg.codec,) if leg.codec else ())
-    if event.media:
-        call.join()
-
-
-def _answer(call: Call, leg: Leg, event: LegEvent) -> None:
-    call.state = CallState.TALKING
-    call.answered_s = time.monotonic()
-    call._answered.set()
-    call.a.answer(codecs=(leg.codec,) if leg.codec else ())
-    call.join()
-    call.publish("call.answered", leg_id=leg.id, direction=call.direction, setup_s=call.answered_s - call.began_s)
-    call.ears.changed()
-
-
-def _end(call: Call, leg: Leg, event: LegEvent) -> None:
-    assert isinstance(event, Ended)
-    call.end(event.reason)
-
-
-_TABLE: dict[tuple[CallState, str, type], Callable[[Call, Leg, LegEvent], None]] = {
-    (CallState.DIALING, "b", Progress): _ring,
-    (CallState.RINGING, "b", Progress): _ring,
-    (CallState.DIALING, "b", Answered): _answer,
-    (CallState.RINGING, "b", Answered): _answer,
-    (CallState.DIALING, "a", Ended): _end,
-    (CallState.RINGING, "a", Ended): _end,
-    (CallState.TALKING, "a", Ended): _end,
-    (CallState.DIALING, "b", Ended): _end,
-    (CallState.RINGING, "b", Ended): _end,
-    (CallState.TALKING, "b", Ended): _end,
-}
