@@ -14,7 +14,6 @@ import platform
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.load.relayed import Cpu
 from tests.peers.ports import free_port
 from tests.peers.rtp import FRAME_MS, Track
 from tests.peers.rtp_end import RtpEnd
@@ -66,22 +66,6 @@ class Figures:
         if len(self.setup_ms) < 2:
             return 0.0
         return statistics.quantiles(self.setup_ms, n=100)[percent - 1]
-
-
-class Cpu:
-    """Processor time of a process between two moments."""
-
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-        self._begin_s, self._used_s = time.monotonic(), self._used()
-
-    def _used(self) -> float:
-        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def percent(self) -> float:
-        """Of one core, since this object was made."""
-        return 100 * (self._used() - self._used_s) / (time.monotonic() - self._begin_s)
 
 
 class Bench:
