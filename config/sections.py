@@ -190,12 +190,6 @@ class Api(Model):
         return host_port(self.listen)
 
 
-class Recordings(Model):
-    """Where recordings lie."""
-
-    directory: Path = Path("var/recordings")
-
-
 class Sounds(Model):
     """What is played to people."""
 

@@ -17,7 +17,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from config.peers import Peer, Route
-from config.sections import Api, Digits, Log, Media, Metaflows, Recordings, Sip, Sounds
+from config.recordings import Recordings
+from config.sections import Api, Digits, Log, Media, Metaflows, Sip, Sounds
 
 __all__ = ["Api", "ConfigError", "Digits", "Log", "Media", "Metaflows", "Peer", "Recordings", "Route", "Settings",
            "Sip", "Sounds", "load"]
