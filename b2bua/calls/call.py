@@ -18,6 +18,7 @@ from typing import Any
 from b2bua.calls import reason as reasons
 from b2bua.calls.ears import Ears, PassDigits
 from b2bua.calls.events import Events
+from b2bua.calls.holding import Holding
 from b2bua.calls.leg import (
     Ended,
     Held,
@@ -33,6 +34,7 @@ from b2bua.calls.leg import (
 from b2bua.calls.path import Mixer, Path
 from b2bua.calls.reason import EndReason
 from b2bua.calls.table import TABLE, CallState
+from b2bua.calls.timeline import Side, Timeline
 
 __all__ = ["Call", "CallState", "Guard"]
 
@@ -67,6 +69,9 @@ class Call:
         self._answered = asyncio.Event()
         self.path = Path(mixer)
         self.ears: Ears = PassDigits(self.other)
+        self.timeline = Timeline(lambda: time.monotonic() - self.began_s)
+        self.holding: Holding | None = None
+        self.on_hold: Callable[[Leg, bool], bool] | None = None  # takes care of a party's SIP hold, if it says True
         self._events = events
         self._guard: Guard | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -100,8 +105,8 @@ class Call:
         else:
             raise ValueError(f"leg {old.id} is not of the pair of call {self.id}")
         self.add(new)
-        self._hand_over_hold(old, new)
         self.join()
+        self._hand_over_hold(old, new)
         self.publish("call.leg_replaced", leg_id=new.id, old_leg_id=old.id)
         self.ears.changed()
 
@@ -112,12 +117,33 @@ class Call:
             if old.is_holding:
                 other.hold(False)
             if other.is_holding:
-                new.hold(True)
+                self._pass_on(other, Held(True))
 
     def join(self) -> None:
-        """Let the pair hear each other."""
+        """Let the pair hear each other: whatever hold there was is over."""
+        self._end_holding()
         if self.b is not None:
             self.path.join(self.a, self.b)
+        self.look()
+
+    def apart(self, holding: Holding) -> None:
+        """The pair hears each other no more, until somebody joins it again; another hold ends with this."""
+        self._end_holding()
+        self.holding = holding
+        self.path.part()
+        self.look()
+
+    def _end_holding(self) -> None:
+        holding, self.holding = self.holding, None
+        if holding is not None:
+            holding.over()
+
+    def look(self) -> None:
+        """Let the timeline see who talks now, and who is on hold."""
+        sides: dict[Side, Leg] = {"a": self.a} if self.b is None else {"a": self.a, "b": self.b}
+        talking = {side: leg for side, leg in sides.items() if leg.state is LegState.UP and self.answered_s is not None}
+        held = {leg for leg in talking.values() if (other := self.other(leg)) is not None and other.is_holding}
+        self.timeline.see(talking, held | self.holding.held if self.holding is not None else held)
 
     # -- events -------------------------------------------------------------------------------------------------
 
@@ -131,6 +157,8 @@ class Call:
             self.legs.discard(leg)
         if isinstance(event, Held):
             leg.is_holding = event.on
+        if isinstance(event, (Ended, Held)):
+            self.look()
         if isinstance(event, MediaChanged):
             self.path.refresh()
         if self._guard is not None and self._guard(leg, event):
@@ -161,7 +189,8 @@ class Call:
         if other is None or other.state is LegState.ENDED:
             return
         if isinstance(event, Held):
-            other.hold(event.on)
+            if self.on_hold is None or not self.on_hold(leg, event.on):
+                other.hold(event.on)
         else:
             other.send_info(event.content_type, event.body)
 
@@ -231,6 +260,7 @@ class Call:
             self.reason = reason
             for task in list(self._tasks):
                 task.cancel()
+            self._end_holding()
             self.path.part()
         for leg in list(self.legs):
             leg.hangup(self.reason or reason)

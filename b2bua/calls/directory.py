@@ -19,6 +19,8 @@ class Endpoint:
 
     metaflows   the documents that apply, outermost first: (account, device, user); empty ones left out
     owner_id    the user who owns the device (or the user itself)
+    music       media id of `music_on_hold`: what those hear whom this endpoint puts on hold; None: nothing of its own
+    rings       it may be rung: enabled, and not in do-not-disturb
     """
 
     account_id: str
@@ -27,6 +29,8 @@ class Endpoint:
     name: str
     owner_id: str | None
     metaflows: tuple[Document, ...]
+    music: str | None = None
+    rings: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +110,23 @@ def _endpoints(account: Document) -> Iterable[tuple[Endpoint, list[str]]]:
         owner_id = device.get("owner_id")
         owner = users.get(owner_id, {})
         documents = (own, device.get("metaflows"), owner.get("metaflows"))
-        yield Endpoint(account_id, "device", device["id"], device.get("name", ""), owner_id, _present(documents)), \
-            _numbers(device)
+        yield Endpoint(account_id, "device", device["id"], device.get("name", ""), owner_id, _present(documents),
+                       _music(account, device, owner), _rings(device) and _rings(owner)), _numbers(device)
     for user in users.values():
         yield Endpoint(account_id, "user", user["id"], user.get("name", ""), user["id"],
-                       _present((own, user.get("metaflows")))), _numbers(user)
-    yield Endpoint(account_id, "account", account_id, account.get("name", ""), None, _present((own,))), []
+                       _present((own, user.get("metaflows"))), _music(account, user), _rings(user)), _numbers(user)
+    yield Endpoint(account_id, "account", account_id, account.get("name", ""), None, _present((own,)),
+                   _music(account)), []
+
+
+def _music(*documents: Document) -> str | None:
+    """Of the innermost document that names one (A.3)."""
+    named = ((document.get("music_on_hold") or {}).get("media_id") for document in reversed(documents))
+    return next((str(media_id) for media_id in named if media_id), None)
+
+
+def _rings(document: Document) -> bool:
+    return document.get("enabled") is not False and not (document.get("do_not_disturb") or {}).get("enabled")
 
 
 def _present(documents: Iterable[Document | None]) -> tuple[Document, ...]:

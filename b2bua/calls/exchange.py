@@ -132,6 +132,14 @@ class Exchange:
                          trust_identity=sender.trust_identity and receiver.trust_identity)
         return [*headers, ("Max-Forwards", str(invite.headers.max_forwards() - 1))]  # RFC 7332
 
+    def route(self, from_peer: str, number: str) -> str | None:
+        """The peer that a call from there to this number goes to; None: there is no route."""
+        return routing.route(self._routes, from_peer, number)
+
+    def home(self, call: Call, number: str, near: Sequence[str]) -> str | None:
+        """The peer at which an endpoint of the call's account is reached, as of `routing.home`."""
+        return routing.home(self._routes, self.peers, call.account_id, number, near)
+
     def dial(self, call: Call, to_peer: str, number: str, headers: Sequence[Header] = (),
              caller: Party | None = None) -> Leg:
         """A further leg of this call, with the caller's codecs and (or else `caller`'s) identity. Raises DialError."""

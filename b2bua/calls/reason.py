@@ -65,4 +65,6 @@ RING_TIMEOUT = EndReason(408, "no answer in time", Result.NO_ANSWER, 'SIP;cause=
 NO_ROUTE = EndReason(404, "no route for this number", Result.REFUSED)
 METAFLOW_HANGUP = EndReason(200, "metaflow hangup", Result.COMPLETED, 'SIP;cause=200;text="metaflow hangup"')
 TRANSFERRED = EndReason(200, "transferred", Result.COMPLETED, 'SIP;cause=200;text="transferred"')
+ELSEWHERE = EndReason(487, "answered elsewhere", Result.CANCELLED,
+                      'SIP;cause=200;text="Call completed elsewhere"')  # RFC 3326 §2, for the branches that lost
 BUG = EndReason(500, "internal error in this call", Result.FAILED, 'SIP;cause=500;text="internal error"')

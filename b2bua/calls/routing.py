@@ -19,6 +19,15 @@ def route(routes: Sequence[Route], from_peer: str, number: str) -> str | None:
     return None
 
 
+def home(routes: Sequence[Route], peers: Mapping[str, Peer], account_id: str | None, number: str,
+         near: Sequence[str]) -> str | None:
+    """The peer at which an endpoint of the account is reached: where a call from one of the peers `near` to its number
+    goes, if that is a peer of the account; else the first of those that is."""
+    routed = (route(routes, source, number) for source in near)
+    return next((name for name in (*routed, *near) if name is not None and account_id is not None
+                 and peers[name].account == account_id), None)
+
+
 def asserted_party(peer: Peer, headers: Headers, from_party: Party) -> Party:
     """Who a caller is: P-Asserted-Identity from a peer that we trust with it (RFC 3325 §9.1), else From."""
     if peer.trust_identity:

@@ -122,8 +122,9 @@ class SipLeg(Leg):
             self._end(reason)
 
     def hold(self, on: bool) -> None:
-        """Re-INVITE with sendonly, or back to sendrecv."""
-        if self.state is LegState.UP and self._dialog is not None and self._hanging_up is None:
+        """Re-INVITE with sendonly, or back to sendrecv; nothing where that is so already."""
+        is_up = self.state is LegState.UP and self._hanging_up is None
+        if is_up and self._dialog is not None and on != self._hold.wanted:
             self._hold.put(self._dialog, on)
 
     def invite_answered(self, code: int) -> None:
