@@ -86,7 +86,8 @@ class App:
         recordings = Recordings(settings.recordings.directory, bank, bridge, self._writer, self._events, self._loop)
         self._parts = Parts(self._exchange, settings.peers, self._endpoint.public_address, recordings,
                             tones=self._endpoint.tones, player=self._endpoint.player, log_digits=settings.log.digits,
-                            library=Library(tunes(settings.sounds.cache, settings.media.mix_rate_hz)))
+                            library=Library(tunes(settings.sounds.cache, settings.media.mix_rate_hz)),
+                            hold_music=settings.sounds.hold_music)
         self._exchange.listen = listener(self._parts)
         self._registry.register(self._readings())
         self._listener = Listener(bank, bridge, self._loop)

@@ -195,6 +195,7 @@ class Sounds(Model):
 
     directory: Path = Path("var/sounds")  # files of the operator, by name; media that accounts upload
     cache: Path = Path("var/cache/sounds")  # made ready to be played; may be emptied while nothing runs
+    hold_music: str | None = None  # a file in directory or a URL; None: the built-in tune
 
 
 class Digits(Model):

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 from b2bua.calls.call import Call
-from b2bua.calls.directory import Endpoint
+from b2bua.calls.directory import Directory, Endpoint
 from b2bua.calls.headers import Header, Party
 from b2bua.calls.leg import Leg
 from b2bua.calls.sounds import Library, Player
@@ -102,7 +102,15 @@ class Recorder(Protocol):
 
 
 class Dials(Protocol):
-    """Sends an INVITE for a further leg of a call: the Exchange."""
+    """Knows where numbers are, and sends an INVITE for a further leg of a call: the Exchange."""
+
+    directory: Directory
+
+    def route(self, from_peer: str, number: str) -> str | None:
+        """The peer that a call from there to this number goes to; None: there is no route."""
+
+    def home(self, call: Call, number: str, near: Sequence[str]) -> str | None:
+        """The peer at which an endpoint of the call's account is reached."""
 
     def dial(self, call: Call, to_peer: str, number: str, headers: Sequence[Header] = (),
              caller: Party | None = None) -> Leg:
@@ -131,6 +139,7 @@ class Parts:
     """What modules use. Made once, by the app.
 
     public_address  host:port at which the far end of this leg reaches us (for Refer-To)
+    hold_music      what those hear who wait, where neither code nor document says otherwise; None: the built-in tune
     slow            patterns that took too long, and how often that happened (`slow.count`)
     """
 
@@ -144,6 +153,7 @@ class Parts:
     slow: Slow = field(default_factory=Slow)
     player: Player | None = None
     library: Library | None = None
+    hold_music: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
