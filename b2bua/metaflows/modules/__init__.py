@@ -17,7 +17,9 @@ from b2bua.metaflows.modules.hangup import run as hangup
 from b2bua.metaflows.modules.hold import Hold
 from b2bua.metaflows.modules.hold_control import HoldControl
 from b2bua.metaflows.modules.intercept import Intercept
+from b2bua.metaflows.modules.intercept import run as intercept
 from b2bua.metaflows.modules.move import Move
+from b2bua.metaflows.modules.move import run as move
 from b2bua.metaflows.modules.park import Park
 from b2bua.metaflows.modules.pivot import Pivot
 from b2bua.metaflows.modules.play import Play
@@ -55,8 +57,8 @@ MODULES = {module.name: module for module in (
     Module("hangup", Hangup, hangup),
     Module("hold", Hold),
     Module("hold_control", HoldControl),
-    Module("intercept", Intercept),
-    Module("move", Move),
+    Module("intercept", Intercept, intercept),
+    Module("move", Move, move),
     Module("park", Park, extension=True),
     Module("pivot", Pivot),
     Module("play", Play),

@@ -7,7 +7,12 @@ from typing import Literal
 
 from pydantic import Field
 
+from b2bua.calls.call import CallState
+from b2bua.calls.leg import LegState
+from b2bua.metaflows.context import Context, Outcome, Report
 from b2bua.metaflows.model import Data
+from b2bua.metaflows.takeover import AUTO_ANSWER, Takeover
+from b2bua.metaflows.targets import of_kind
 
 
 class Intercept(Data):
@@ -18,3 +23,29 @@ class Intercept(Data):
     target_id: str | None = Field(None, description="id of the device or user, or a number")
     target_type: Literal["device", "user", "number"] | None = Field(None, description="what target_id names")
     unbridged_only: bool = Field(True, description="only where the leg talks to nobody")
+
+
+async def run(context: Context, data: Intercept) -> Report:
+    """The leg stays; whoever answers takes its partner's place.
+
+    `unbridged_only` is KAZOO's default, and with it no code typed in a call could ever do anything: only where somebody
+    has written `true` is a leg left alone that talks.
+    """
+    call, partner = context.call, context.peer
+    if data.target_type is None or data.target_id is None:
+        return Report(Outcome.FAILED, "target_type and target_id are needed")
+    if partner is None or call.is_over or (context.leg is not call.a and partner.state is not LegState.UP):
+        return Report(Outcome.FAILED, "this leg has no partner whose place could be taken")
+    if call.is_guarded:
+        return Report(Outcome.FAILED, "the parties are being moved already")
+    if "unbridged_only" in data.model_fields_set and data.unbridged_only and _talks(context):
+        return Report(Outcome.FAILED, "the leg talks to somebody (unbridged_only)")
+    targets = of_kind(context, data.target_type, data.target_id, (context.leg, partner))
+    if not targets:
+        return Report(Outcome.FAILED, f"there is no {data.target_type} of that id to ring")
+    return await Takeover(call, context.parts, partner, targets,
+                          headers=AUTO_ANSWER if data.auto_answer else ()).run()
+
+
+def _talks(context: Context) -> bool:
+    return context.call.state is CallState.TALKING and context.call.path.joined
