@@ -3,12 +3,13 @@
 
 Every method runs on the loop that opened the store (the API thread's). Reads are served from memory; a write is
 answered when it is on disk, in memory, and everyone in `on_change` has been told. What other processes write is seen
-within POLL_S.
+at once on PostgreSQL, which gives notice, and within POLL_S on SQLite.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
@@ -20,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from b2bua.calls.directory import Directory
-from b2bua.store import changes, database, rows, seed, tables
+from b2bua.store import changes, database, notices, rows, seed, tables
 from b2bua.store.errors import Conflict, StoreError
 from b2bua.store.memory import Memory
 from b2bua.store.rows import Json, Record, Ref
@@ -45,7 +46,8 @@ class Store(Memory):
         self._engine: AsyncEngine | None = None
         self._seen = -1
         self._catching_up = asyncio.Lock()
-        self._watching: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+        self._watching: tuple[asyncio.Task[None], ...] = ()
 
     # -- life ---------------------------------------------------------------------------------------------------
 
@@ -62,13 +64,14 @@ class Store(Memory):
             raise
         self._engine = engine
         await self._catch_up()
-        self._watching = asyncio.create_task(self._watch(), name="store watches for other writers")
+        self._watching = (asyncio.create_task(self._watch(), name="store watches for other writers"),
+                          asyncio.create_task(notices.listen(engine, self._news.set), name="store listens"))
 
     async def close(self) -> None:
         """Let go of the database."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+        for task in self._watching:
+            task.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
         if self._engine is not None:
             await self._engine.dispose()
             self._engine = None
@@ -183,6 +186,7 @@ class Store(Memory):
                 now = await rows.tick(connection)
                 result = await work(connection, now)
                 await rows.stamp(connection, ids, now)
+                await notices.give(connection)
                 return result
         # shielded: a client that hangs up must not leave memory behind disk
         return await asyncio.shield(asyncio.ensure_future(self._then_catch_up(transaction())))
@@ -217,7 +221,9 @@ class Store(Memory):
     async def _watch(self) -> None:
         was_down = False
         while True:
-            await asyncio.sleep(POLL_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), POLL_S)
+            self._news.clear()
             try:
                 await self._guarded(self._catch_up())
                 if was_down:

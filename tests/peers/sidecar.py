@@ -70,8 +70,9 @@ class Sidecar:
         (self.directory / "seed.yaml").write_text(yaml.safe_dump(dict(seed)))
         listen = [f"{transport}:{self.sip[0]}:{self.sip[1]}" for transport in ("udp", "tcp")]
         sip = {"listen": listen, **config.get("sip", {})}
-        whole = {**config, "sip": sip, "api": {"listen": f"127.0.0.1:{self.api_port}"},
-                 "store": f"sqlite:///{self.directory / 'b2bua.db'}", "seed": str(self.directory / "seed.yaml"),
+        whole = {"store": f"sqlite:///{self.directory / 'b2bua.db'}", **config, "sip": sip,
+                 "api": {**config.get("api", {}), "listen": f"127.0.0.1:{self.api_port}"},
+                 "seed": str(self.directory / "seed.yaml"),
                  "recordings": {"directory": str(self.recordings)},
                  "sounds": {"directory": str(self.directory / "sounds"), "cache": str(self.directory / "cache")}}
         path = self.directory / "b2bua.yaml"
