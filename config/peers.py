@@ -23,6 +23,7 @@ class Peer(Model):
     trust_identity: bool = True  # P-Asserted-Identity is believed and passed on
     refer: Literal["auto", "always", "never"] = "auto"
     refer_timeout_s: float = Field(default=20.0, gt=0)  # no final NOTIFY within this: the next way is tried
+    hold_music: Literal["pass", "ours"] = "pass"  # its hold goes on to the other leg, or that one hears our music
     dtmf: Literal["auto", "rfc4733", "info", "inband"] = "auto"
     inband: Literal["auto", "always", "never"] = "auto"
 

@@ -180,7 +180,8 @@ class Call:
 
     def _keys(self, leg: Leg, event: Pressed | Released) -> None:
         if isinstance(event, Pressed):
-            self.ears.pressed(leg, event.digit)
+            if self.holding is None or self.ears.is_armed(leg) or not self.holding.pressed(leg, event.digit):
+                self.ears.pressed(leg, event.digit)
         else:
             self.ears.released(leg, event.digit, event.duration_ms)
 

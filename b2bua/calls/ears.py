@@ -19,6 +19,9 @@ class Ears(Protocol):
     def released(self, leg: Leg, digit: Digit, duration_ms: int) -> None:
         """It came up again."""
 
+    def is_armed(self, leg: Leg) -> bool:
+        """Has this leg begun a code?"""
+
     def changed(self) -> None:
         """Someone answered, or a leg was replaced."""
 
@@ -40,6 +43,10 @@ class PassDigits:
         other = self._other(leg)
         if other is not None and not digit.passed:
             other.send_digit(digit.digit, duration_ms)
+
+    def is_armed(self, leg: Leg) -> bool:
+        """There are no codes."""
+        return False
 
     def changed(self) -> None:
         """Makes no difference."""

@@ -11,56 +11,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 
 from b2bua.calls.call import Call, CallState
 from b2bua.calls.digit import DIGITS, FLASH, Digit
-from b2bua.calls.directory import Endpoint
 from b2bua.calls.ears import Ears
 from b2bua.calls.leg import Leg, LegState
-from b2bua.metaflows.codebook import Codebook, Codes
+from b2bua.metaflows.codebook import Codebook
 from b2bua.metaflows.collector import Armed, Collector, Decision, Keep, Literal, Matched, Rejected, Why
 from b2bua.metaflows.context import Context, Parts
 from b2bua.metaflows.executor import Executor, label
+from b2bua.metaflows.holding import sip_hold
+from b2bua.metaflows.listening import Listener, Side, same_party
 from b2bua.metaflows.outlet import Outlet, Press
-
-
-@dataclass(slots=True, eq=False)
-class _Side:
-    """One leg that a collector listens to, seen from its endpoint: `self` or `peer`.
-
-    armed_s, last_s  when it armed, and when the last key went down; for the report of a code that only shadows
-    """
-
-    name: str
-    leg: Leg
-    kept: list[Press] = field(default_factory=list)
-    armed_s: float = 0.0
-    last_s: float = 0.0
-    timer: asyncio.TimerHandle | None = None
-
-    def stop(self) -> None:
-        """No more time-outs."""
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
-
-
-@dataclass(slots=True, eq=False)
-class _Listener:
-    """One endpoint in this call; twice where some of its codes are live and some only shadow."""
-
-    endpoint: Endpoint
-    owner: Leg
-    codes: Codes
-    collector: Collector
-    sides: dict[str, _Side] = field(default_factory=dict)
 
 
 def listener(parts: Parts) -> Callable[[Call], Ears]:
     """Makes the ears of each call: for `exchange.listen`."""
-    return partial(Session, parts=parts, codebook=Codebook(parts.slow))
+    codebook = Codebook(parts.slow)
+
+    def listen(call: Call) -> Ears:
+        call.on_hold = partial(sip_hold, call, parts)
+        return Session(call, parts, codebook)
+    return listen
 
 
 class Session:
@@ -72,7 +45,7 @@ class Session:
         self._codebook = codebook
         self._loop = asyncio.get_running_loop()
         self._executor = Executor(call)
-        self._listeners: list[_Listener] = []
+        self._listeners: list[Listener] = []
         self._outlets: dict[Leg, Outlet] = {}
         self._callee_known = False
         self._listen_for(call.a)
@@ -100,6 +73,11 @@ class Session:
         self._outlet(leg).released(digit, duration_ms)
         self._screen(leg)
 
+    def is_armed(self, leg: Leg) -> bool:
+        """Has this leg begun a code?"""
+        return any(one.collector.deadline_s(side.name) is not None for one in self._listeners if not one.codes.shadow
+                   for side in one.sides.values() if side.leg is leg)
+
     def changed(self) -> None:
         """Someone answered, or a leg was replaced."""
         call = self._call
@@ -125,7 +103,7 @@ class Session:
         if endpoint is None:
             return
         for codes in self._codebook.of(endpoint):
-            self._listeners.append(_Listener(endpoint, leg, codes, Collector(codes.rules, codes.matcher)))
+            self._listeners.append(Listener(endpoint, leg, codes, Collector(codes.rules, codes.matcher)))
 
     def _follow(self) -> None:
         """Make every listener fit the pair as it is now."""
@@ -135,7 +113,7 @@ class Session:
         owners = {one.owner for one in self._listeners}
         for one in list(self._listeners):
             if one.owner not in pair:
-                heirs = (leg for leg in pair if leg not in owners and _same_party(one.endpoint, leg.endpoint))
+                heirs = (leg for leg in pair if leg not in owners and same_party(one.endpoint, leg.endpoint))
                 heir = next(heirs, None)
                 if heir is None:
                     self._forget(one)
@@ -159,7 +137,7 @@ class Session:
         else:
             leg.withhold("".join(sorted({one.codes.rules.binding_digit for one, _ in hidden})))
 
-    def _attend(self, one: _Listener) -> None:
+    def _attend(self, one: Listener) -> None:
         """Listen on the legs that `listen_on` names, and on no others."""
         names = {"both": ("self", "peer"), "peer": ("peer",)}.get(one.codes.document.listen_on or "self", ("self",))
         for name in names:
@@ -170,14 +148,14 @@ class Session:
             if side is not None:
                 self._drop(one, one.sides.pop(name))
             if leg is not None:
-                one.sides[name] = _Side(name, leg)
+                one.sides[name] = Side(name, leg)
 
-    def _forget(self, one: _Listener) -> None:
+    def _forget(self, one: Listener) -> None:
         for side in list(one.sides.values()):
             self._drop(one, side)
         self._listeners.remove(one)
 
-    def _drop(self, one: _Listener, side: _Side) -> None:
+    def _drop(self, one: Listener, side: Side) -> None:
         """Forget what was typed half; what was kept of a leg that is still there goes on."""
         one.collector.drop(side.name)
         side.stop()
@@ -192,11 +170,11 @@ class Session:
 
     def _send(self, leg: Leg, digit: str, duration_ms: int) -> None:
         other = self._call.other(leg)
-        if other is not None and other.state is not LegState.ENDED:
+        if other is not None and other.state is not LegState.ENDED and self._call.holding is None:
             other.send_digit(digit, duration_ms)
         self._screen(leg)
 
-    def _expired(self, one: _Listener, side: _Side) -> None:
+    def _expired(self, one: Listener, side: Side) -> None:
         side.timer = None
         if side.leg.state is LegState.ENDED or self._call.is_over:
             one.collector.drop(side.name)
@@ -207,7 +185,7 @@ class Session:
         self._outlet(side.leg).flush()
         self._screen(side.leg)
 
-    def _decide(self, one: _Listener, side: _Side, decisions: list[Decision], press: Press | None) -> None:
+    def _decide(self, one: Listener, side: Side, decisions: list[Decision], press: Press | None) -> None:
         for decision in decisions:
             if one.codes.shadow:
                 self._shadow(one, side, decision, press)
@@ -229,17 +207,17 @@ class Session:
         if deadline_s is not None:
             side.timer = self._loop.call_at(deadline_s, self._expired, one, side)
 
-    def _throw_away(self, side: _Side) -> None:
+    def _throw_away(self, side: Side) -> None:
         for press in side.kept:
             press.dropped = True
         side.kept.clear()
 
-    def _give_back(self, one: _Listener, side: _Side) -> None:
+    def _give_back(self, one: Listener, side: Side) -> None:
         for press in side.kept:
             press.keepers.discard(id(one))
         side.kept.clear()
 
-    def _matched(self, one: _Listener, side: _Side, decision: Matched) -> None:
+    def _matched(self, one: Listener, side: Side, decision: Matched) -> None:
         match, tones = decision.match, self._parts.tones
         node = one.codes.node(match)
         shown = {"key": match.key} if self._parts.log_digits else {}
@@ -250,7 +228,7 @@ class Session:
         self._executor.submit(node, Context(self._call, side.leg, one.owner, self._parts, one.endpoint, feedback,
                                             match.captures, match.collected))
 
-    def _rejected(self, one: _Listener, side: _Side, decision: Rejected) -> None:
+    def _rejected(self, one: Listener, side: Side, decision: Rejected) -> None:
         held_s = self._loop.time() - side.kept[0].at_s if side.kept else 0.0
         self._give_back(one, side)
         self._tell("collector.rejected", one, side, digits=decision.digits, reason=decision.why.value, held_s=held_s)
@@ -258,7 +236,7 @@ class Session:
         if one.codes.document.feedback == "tones" and tones is not None and decision.why is not Why.EMPTY:
             tones.rejected(side.leg)
 
-    def _shadow(self, one: _Listener, side: _Side, decision: Decision, press: Press | None) -> None:
+    def _shadow(self, one: Listener, side: Side, decision: Decision, press: Press | None) -> None:
         """Report what would have been done: nothing is kept, nothing runs.
 
         delay_s  of a code: from its last digit until it would have run; else how long the far party would have waited
@@ -278,12 +256,5 @@ class Session:
             self._tell("metaflow.shadowed", one, side, outcome="rejected", module="none", reason=decision.why.value,
                        digits=decision.digits, delay_s=delay_s)
 
-    def _tell(self, name: str, one: _Listener, side: _Side, **fields: object) -> None:
+    def _tell(self, name: str, one: Listener, side: Side, **fields: object) -> None:
         self._call.publish(name, leg_id=side.leg.id, endpoint_id=one.endpoint.id, listen=side.name, **fields)
-
-
-def _same_party(one: Endpoint, other: Endpoint | None) -> bool:
-    """Is it the same device, or another device of the same user?"""
-    if other is None or one.account_id != other.account_id or "account" in (one.kind, other.kind):
-        return False
-    return one.id == other.id or (one.owner_id is not None and one.owner_id == other.owner_id)

@@ -15,7 +15,9 @@ from b2bua.metaflows.modules.callflow import Callflow
 from b2bua.metaflows.modules.hangup import Hangup
 from b2bua.metaflows.modules.hangup import run as hangup
 from b2bua.metaflows.modules.hold import Hold
+from b2bua.metaflows.modules.hold import run as hold
 from b2bua.metaflows.modules.hold_control import HoldControl
+from b2bua.metaflows.modules.hold_control import run as hold_control
 from b2bua.metaflows.modules.intercept import Intercept
 from b2bua.metaflows.modules.intercept import run as intercept
 from b2bua.metaflows.modules.move import Move
@@ -27,6 +29,7 @@ from b2bua.metaflows.modules.record_call import RecordCall
 from b2bua.metaflows.modules.record_call import run as record_call
 from b2bua.metaflows.modules.relate import Relate
 from b2bua.metaflows.modules.resume import Resume
+from b2bua.metaflows.modules.resume import run as resume
 from b2bua.metaflows.modules.say import Say
 from b2bua.metaflows.modules.sound_touch import SoundTouch
 from b2bua.metaflows.modules.transfer import Transfer
@@ -55,8 +58,8 @@ MODULES = {module.name: module for module in (
     Module("break", Break),
     Module("callflow", Callflow),
     Module("hangup", Hangup, hangup),
-    Module("hold", Hold),
-    Module("hold_control", HoldControl),
+    Module("hold", Hold, hold),
+    Module("hold_control", HoldControl, hold_control),
     Module("intercept", Intercept, intercept),
     Module("move", Move, move),
     Module("park", Park, extension=True),
@@ -64,7 +67,7 @@ MODULES = {module.name: module for module in (
     Module("play", Play),
     Module("record_call", RecordCall, record_call),
     Module("relate", Relate),
-    Module("resume", Resume),
+    Module("resume", Resume, resume),
     Module("say", Say),
     Module("sound_touch", SoundTouch),
     Module("transfer", Transfer, transfer),

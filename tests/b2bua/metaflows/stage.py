@@ -17,6 +17,7 @@ from b2bua.calls.leg import Invite
 from b2bua.metaflows.context import Parts
 from b2bua.metaflows.session import listener
 from config.settings import Peer, Route, Sip
+from tests.fake_sounds import FakeLibrary, FakePlayer
 from tests.fakes import FakeDialer, FakeLeg, FakeMixer, FakeRecorder, FakeTones
 
 ACCOUNT = "a" * 32
@@ -24,8 +25,8 @@ Document = Mapping[str, Any]
 
 
 def accounts(account: Document | None, users: Document, devices: Document) -> list[dict[str, Any]]:
-    """User u1 owns the devices 1001 and 1003, user u2 the device 1002; metaflows by name of user or device."""
-    owner = {"1001": "u1", "1002": "u2", "1003": "u1"}
+    """User u1 owns the devices 1001, 1003 and 1005, user u2 the device 1002; metaflows by name of user or device."""
+    owner = {"1001": "u1", "1002": "u2", "1003": "u1", "1005": "u1"}
     return [{"id": ACCOUNT, "metaflows": account,
              "users": [{"id": name, "metaflows": users.get(name)} for name in ("u1", "u2")],
              "devices": [{"id": f"d{number}", "numbers": [number], "owner_id": owner[number],
@@ -63,8 +64,9 @@ class Stage:
         events.subscribe(self.told.append)
         self.exchange = Exchange(Sip(), self.peers, routes, self.dialer, self.mixer, events)
         self.exchange.directory = Directory.build(accounts(account, users or {}, devices or {}))
+        self.player, self.library = FakePlayer(), FakeLibrary()
         self.parts = Parts(self.exchange, self.peers, lambda leg: "198.51.100.9:5060", self.recorder, self.tones,
-                           log_digits)
+                           log_digits, player=self.player, library=self.library)
         self.exchange.listen = listener(self.parts)
         self.arrivals = 0
 
@@ -96,6 +98,10 @@ class Stage:
         """The fields of all events of that name (or beginning with it, where it ends in a dot)."""
         return [event.fields for event in self.told
                 if event.name == name or (name.endswith(".") and event.name.startswith(name))]
+
+    def hears(self, leg: FakeLeg) -> list[str]:
+        """Names of the sounds of ours that a leg hears now."""
+        return [playing.sound.file.name for playing in self.player.playing(leg)]
 
     def outcomes(self) -> list[tuple[str, str]]:
         """Modules that ended, and how."""
