@@ -31,7 +31,7 @@ from b2bua.media.library import Library
 from b2bua.media.listener import Listener
 from b2bua.media.recorder import Writer
 from b2bua.media.recordings import Recordings
-from b2bua.media.tunes import tunes
+from b2bua.media.workshop import Workshop
 from b2bua.metaflows.context import Parts
 from b2bua.metaflows.session import listener
 from b2bua.metrics import Metrics, Readings
@@ -84,15 +84,17 @@ class App:
         bank = BankView(bridge.bank)
         self._writer = Writer(bank)
         recordings = Recordings(settings.recordings.directory, bank, bridge, self._writer, self._events, self._loop)
+        self._workshop = Workshop()
         self._parts = Parts(self._exchange, settings.peers, self._endpoint.public_address, recordings,
                             tones=self._endpoint.tones, player=self._endpoint.player, log_digits=settings.log.digits,
-                            library=Library(tunes(settings.sounds.cache, settings.media.mix_rate_hz)),
+                            library=Library(settings.sounds, settings.media.mix_rate_hz, self._workshop),
                             hold_music=settings.sounds.hold_music)
         self._exchange.listen = listener(self._parts)
         self._registry.register(self._readings())
         self._listener = Listener(bank, bridge, self._loop)
         self._endpoint.on_media = self._media_changed
         self._writer.start()
+        self._workshop.start()
         self._listener.start()
         self._start_api()
         self._loop.run_until_complete(asyncio.sleep(0))  # the first directory is there before the first call
@@ -170,7 +172,7 @@ class App:
         await asyncio.sleep(0.5)  # the last BYE's answer, legs let go, recordings closed and told
 
     def _close(self) -> None:
-        for name in ("_listener", "_writer", "_api"):
+        for name in ("_listener", "_writer", "_workshop", "_api"):
             part = getattr(self, name, None)
             if part is not None:
                 part.stop()

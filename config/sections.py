@@ -195,6 +195,12 @@ class Sounds(Model):
 
     directory: Path = Path("var/sounds")  # files of the operator, by name; media that accounts upload
     cache: Path = Path("var/cache/sounds")  # made ready to be played; may be emptied while nothing runs
+    cache_mb: float = Field(default=1000, gt=0)  # of it; the least recently used go
+    max_mb: float = Field(default=20, gt=0)  # one file that is uploaded, or fetched from the web
+    max_s: float = Field(default=1800, gt=0)  # one sound
+    quota_mb: float = Field(default=200, ge=0)  # what one account may upload
+    timeout_s: float = Field(default=10, gt=0)  # fetching one file
+    private_addresses: bool = False  # may a URL lead to this host, this network or another private address
     hold_music: str | None = None  # a file in directory or a URL; None: the built-in tune
 
 

@@ -209,10 +209,12 @@ class FakeMixer:
 
     connected: set[tuple[int, int]] = field(default_factory=set)
     relayed: set[frozenset[Leg]] = field(default_factory=set)
+    levels: dict[tuple[int, int], float] = field(default_factory=dict)
     agrees: bool = False
 
-    def connect(self, source: int, sink: int) -> None:
+    def connect(self, source: int, sink: int, level: float = 1.0) -> None:
         self.connected.add((source, sink))
+        self.levels[source, sink] = level
 
     def disconnect(self, source: int, sink: int) -> None:
         self.connected.remove((source, sink))

@@ -15,10 +15,15 @@ from typing import Protocol
 from b2bua.calls.call import Call
 from b2bua.calls.leg import Leg
 
+HEADER_BYTES = 44  # of a WAV file that holds nothing but PCM (RIFF, fmt, data)
+
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """A sound that is ready: a WAV file, mono, 16 bits, at the rate of the conference (media.mix_rate_hz)."""
+    """A sound that is ready: a WAV file, mono, 16 bits, at the rate of the conference (media.mix_rate_hz).
+
+    The samples begin after HEADER_BYTES; the file is never written again, only replaced.
+    """
 
     file: Path
     seconds: float

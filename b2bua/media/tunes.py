@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
+import wave
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from b2bua.calls.sounds import Sound, Tune
@@ -34,7 +34,9 @@ def tunes(folder: Path, rate_hz: int) -> dict[Tune, Sound]:
 
 def _kept(file: Path, samples: NDArray[np.int16], rate_hz: int) -> Sound:
     part = file.with_suffix(".part")
-    soundfile.write(part, samples, rate_hz, subtype="PCM_16", format="WAV")
+    with wave.open(str(part), "wb") as out:
+        out.setparams((1, 2, rate_hz, 0, "NONE", ""))
+        out.writeframes(samples.tobytes())
     part.replace(file)
     return Sound(file, len(samples) / rate_hz)
 
@@ -56,9 +58,9 @@ def _note(key: int, seconds: float, rate_hz: int) -> NDArray[np.float64]:
     """A soft organ pipe: `key` as in MIDI, 69 is 440 Hz; it dies away."""
     at_s = np.arange(round(seconds * rate_hz)) / rate_hz
     hz = 440.0 * 2.0 ** ((key - 69) / 12)
-    wave = sum(level * np.sin(2 * np.pi * hz * part * at_s) for part, level in ((1, 1.0), (2, 0.3), (3, 0.1)))
+    pipe = sum(level * np.sin(2 * np.pi * hz * part * at_s) for part, level in ((1, 1.0), (2, 0.3), (3, 0.1)))
     fade = np.minimum(1.0, np.minimum(at_s, seconds - at_s) / FADE_S)
-    return np.asarray(amplitude(MUSIC_DBM0) * wave * fade * np.exp(-at_s / (2 * seconds)))
+    return np.asarray(amplitude(MUSIC_DBM0) * pipe * fade * np.exp(-at_s / (2 * seconds)))
 
 
 def _music(rate_hz: int) -> NDArray[np.int16]:

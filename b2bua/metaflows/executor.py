@@ -42,6 +42,10 @@ class Executor:
         """Run this as soon as what was typed before has been done."""
         if self._call.is_over:
             return
+        module = MODULES.get(node.module)
+        if module is not None and module.at_once:
+            self._call.task(_at_once(node, context), "metaflow")
+            return
         if len(self._waiting) >= MAX_QUEUE:
             _publish_end(node, context, Report(Outcome.FAILED, f"{MAX_QUEUE} codes are waiting already"), 0.0)
             return
@@ -58,6 +62,10 @@ class Executor:
             self._running = False
             while self._waiting:  # the call has ended
                 _publish_end(*self._waiting.popleft(), _CALL_ENDED, 0.0)
+
+
+async def _at_once(node: Node, context: Context) -> None:
+    await run_tree(node, context)
 
 
 async def run_node(call: Call, leg: Leg, node: Mapping[str, Any], parts: Parts) -> Outcome:

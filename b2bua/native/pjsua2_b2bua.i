@@ -12,11 +12,13 @@
 #include "gate.hpp"
 #include "limits.hpp"
 #include "relay.hpp"
+#include "sources.hpp"
 #include "stream_stats.hpp"
 %}
 
 %include "std_except.i"
 %catches(std::invalid_argument, std::bad_alloc) Bank::Bank(int, int, int);
+%catches(std::invalid_argument, std::bad_alloc) Sources::Sources(int, int);
 %catches(std::logic_error) Gate::Gate();
 
 %include "bank.hpp"
@@ -25,4 +27,5 @@
 %include "gate.hpp"
 %include "limits.hpp"
 %include "relay.hpp"
+%include "sources.hpp"
 %include "stream_stats.hpp"

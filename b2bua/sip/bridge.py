@@ -36,9 +36,9 @@ class Bridge:
         self.bank_full = 0
         self._taps: dict[Leg, Tap] = {}
 
-    def connect(self, source: int, sink: int) -> None:
+    def connect(self, source: int, sink: int, level: float = 1.0) -> None:
         """Let `sink` hear `source`; harmless if it does already."""
-        self._check(pj.conf_connect(source, sink), "connect", source, sink)
+        self._check(pj.conf_connect_level(source, sink, level), "connect", source, sink)
 
     def disconnect(self, source: int, sink: int) -> None:
         """Let it hear it no more."""

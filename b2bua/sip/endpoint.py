@@ -23,7 +23,7 @@ from b2bua.sip.dialog import Dialog, barrier
 from b2bua.sip.leg import SipLeg
 from b2bua.sip.params import op_param, plain
 from b2bua.sip.player import Player
-from b2bua.sip.start import account_config, codec_priorities, endpoint_config, transports
+from b2bua.sip.start import account_config, codec_priorities, endpoint_config, source_slots, transports
 from b2bua.sip.tones import Tones
 from b2bua.sip.watch import GateWatch, MediaWatch
 from config.settings import Peer, Settings
@@ -75,7 +75,7 @@ class SipEndpoint:
         self._networks = _networks(settings.peers)
         self.bridge: Bridge
         self.tones: Tones
-        self.player = Player()
+        self.player: Player
         self.gate: pj.Gate
         self.arrived: Arrived = lambda leg, invite: leg.hangup(EndReason.from_code(503, "not ready"))
         self.on_stats: Callable[[SipLeg, Any], None] = lambda leg, stats: None
@@ -102,6 +102,8 @@ class SipEndpoint:
             self._endpoint.codecSetPriority(codec, priority)
         media = self._settings.media
         self.tones = Tones(media.mix_rate_hz)
+        sources = source_slots(self._settings)
+        self.player = Player(pj.Sources(sources, media.mix_rate_hz), sources)
         self.bridge = Bridge(media.bank_slots, media.bank_s, media.mix_rate_hz, relays=media.relay)
         self._watches = [loop.create_task(watch.run()) for watch in
                          (MediaWatch(lambda: self._legs, media.timeout_s), GateWatch(self.gate))]
@@ -130,8 +132,8 @@ class SipEndpoint:
         for leg in list(self._legs):
             leg.let_go()
         self._legs.clear()
-        self.player.close()
         if hasattr(self, "tones"):
+            self.player.close()
             self.tones.close()
         self._account = None
         self._endpoint.libDestroy()

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sounds played into legs by PJSIP's file player in the conference. SIP thread; no Python touches the samples."""
+"""Sounds played into legs from memory that lies ready. SIP thread; no Python touches the samples.
+
+A sound is the mapped file of the cache; the native source copies it frame by frame on the clock thread.
+"""
 
 from __future__ import annotations
 
@@ -7,38 +10,39 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+import numpy as np
 import pjsua2 as pj
+from numpy.typing import NDArray
 
 from b2bua.calls.call import Call
 from b2bua.calls.leg import Leg, LegState
-from b2bua.calls.sounds import End, Sound
+from b2bua.calls.sounds import HEADER_BYTES, End, Sound
 
 log = logging.getLogger(__name__)
 
-_TAIL_S = 0.06  # connecting takes effect at the next tick of 20 ms; the last frame has to be heard too
+_AGAIN_S = 0.02  # one tick of the conference: when to look again whether the end was reached
 
 
 class Playing:
-    """One sound that one leg hears: a port of the conference."""
+    """One sound that one leg hears."""
 
     def __init__(self, player: Player, call: Call, leg: Leg, sound: Sound, loop: bool, gain_db: float) -> None:
         self.leg = leg
-        self._player, self._call, self._looped = player, call, loop
-        self._left_s = sound.seconds
-        self._since_s: float | None = None  # heard since then
+        self._player, self._call, self._seconds = player, call, None if loop else sound.seconds
+        self._sink: int | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._end: asyncio.Future[End] = self._loop.create_future()
-        self._port: pj.AudioMediaPlayer | None = None
+        self._slot = -1
         try:
-            port = pj.AudioMediaPlayer()
-            port.createPlayer(str(sound.file), 0 if loop else pj.PJMEDIA_FILE_NO_LOOP)
-            port.adjustRxLevel(10 ** (gain_db / 20))
-        except pj.Error as error:
-            log.error("leg %s: %s cannot be played: %s", leg.id, sound.file, error.reason)
-            self._end.set_result(End.STOPPED)
+            self._samples: NDArray[np.int16] = np.memmap(sound.file, np.int16, "r", HEADER_BYTES)
+        except (OSError, ValueError) as error:
+            log.error("leg %s: %s cannot be played: %s", leg.id, sound.file, error)
             return
-        self._port = port
+        self._slot = player.sources.play(self._samples.ctypes.data, len(self._samples), loop, 10 ** (gain_db / 20))
+        if self._slot < 0:
+            log.error("leg %s: a sound cannot be played: all %d sources are in use", leg.id, player.slots)
+            return
         call.path.needs_mix(self)
 
     async def wait(self) -> End:
@@ -50,36 +54,41 @@ class Playing:
         self._over(End.STOPPED)
 
     def connect(self) -> None:
-        """The leg's port is there, is another one, or is gone."""
-        self._pause()
-        if self._port is None or self.leg.port is None:
-            return
-        pj.conf_connect(self._port.getPortId(), self.leg.port)
-        self._since_s = self._loop.time()
-        if not self._looped:
-            self._timer = self._loop.call_later(max(0.0, self._left_s) + _TAIL_S, self._over, End.FINISHED)
+        """The leg's port is there, is another one, or is gone. A sound that nobody hears waits."""
+        self._sink = self.leg.port
+        if self._slot < 0:
+            self._over(End.STOPPED)
+        elif self._sink is not None:
+            pj.conf_connect(self._player.sources.port(self._slot), self._sink)
+            if self._seconds is not None and self._timer is None:
+                self._timer = self._loop.call_later(self._seconds, self._look)
 
-    def _pause(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._since_s is not None:
-            self._left_s -= self._loop.time() - self._since_s
-            self._since_s = None
+    def _look(self) -> None:
+        if self._player.sources.finished(self._slot):
+            self._over(End.FINISHED)
+        else:
+            self._timer = self._loop.call_later(_AGAIN_S, self._look)
 
     def _over(self, why: End) -> None:
-        if self._port is None:
+        if self._end.done():
             return
-        self._pause()
-        self._port = None  # its connections go with it
-        self._player.forget_one(self)
-        self._call.path.release(self)
         self._end.set_result(why)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._player.forget_one(self)
+        if self._slot < 0:
+            return
+        self._player.sources.close(self._slot)
+        if self._sink is not None and self._sink == self.leg.port:  # else the connection went with the leg's port
+            pj.conf_disconnect(self._player.sources.port(self._slot), self._sink)
+        self._call.path.release(self)
 
 
 class Player:
     """As of b2bua.calls.sounds: what each leg hears of ours."""
 
-    def __init__(self) -> None:
+    def __init__(self, sources: pj.Sources, slots: int) -> None:
+        self.sources, self.slots = sources, slots
         self._playing: dict[Leg, list[Playing]] = {}
 
     def start(self, call: Call, leg: Leg, sound: Sound, *, loop: bool = False, gain_db: float = 0.0) -> Playing:

@@ -34,7 +34,8 @@ def endpoint_config(settings: Settings) -> Any:
     config.medConfig.sndClockRate = settings.media.mix_rate_hz
     config.medConfig.channelCount = 1
     config.medConfig.audioFramePtime = 20
-    config.medConfig.maxMediaPorts = 2 * settings.sip.max_calls + settings.media.bank_slots + 256  # each costs memory
+    config.medConfig.maxMediaPorts = (2 * settings.sip.max_calls + settings.media.bank_slots + source_slots(settings)
+                                      + 256)  # each costs memory
     config.medConfig.sndAutoCloseTime = -1  # the clock never stops: taps and queued port removals live on it
     config.medConfig.noVad = True
     config.medConfig.ecTailLen = 0
@@ -46,6 +47,11 @@ def endpoint_config(settings: Settings) -> Any:
     config.logConfig.consoleLevel = settings.log.sip_level
     config.logConfig.msgLogging = 1 if settings.log.sip_level >= 4 else 0
     return config
+
+
+def source_slots(settings: Settings) -> int:
+    """How many sounds may be played at the same time: one to each leg, and some."""
+    return 2 * settings.sip.max_calls + 64
 
 
 def _nameservers() -> list[str]:

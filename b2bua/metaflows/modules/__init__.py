@@ -11,6 +11,7 @@ from b2bua.metaflows.context import Context, Report
 from b2bua.metaflows.model import Data
 from b2bua.metaflows.modules.audio_level import AudioLevel
 from b2bua.metaflows.modules.break_ import Break
+from b2bua.metaflows.modules.break_ import run as break_
 from b2bua.metaflows.modules.callflow import Callflow
 from b2bua.metaflows.modules.hangup import Hangup
 from b2bua.metaflows.modules.hangup import run as hangup
@@ -25,6 +26,7 @@ from b2bua.metaflows.modules.move import run as move
 from b2bua.metaflows.modules.park import Park
 from b2bua.metaflows.modules.pivot import Pivot
 from b2bua.metaflows.modules.play import Play
+from b2bua.metaflows.modules.play import run as play
 from b2bua.metaflows.modules.record_call import RecordCall
 from b2bua.metaflows.modules.record_call import run as record_call
 from b2bua.metaflows.modules.relate import Relate
@@ -45,17 +47,19 @@ class Module:
     model      what its `data` may say
     run        does it; None: it may be stored, and says `unavailable` when it is called for
     extension  KAZOO has no schema for it
+    at_once    does not wait for the code that runs
     """
 
     name: str
     model: type[Data]
     run: Callable[[Context, Any], Awaitable[Report]] | None = None
     extension: bool = False
+    at_once: bool = False
 
 
 MODULES = {module.name: module for module in (
     Module("audio_level", AudioLevel),
-    Module("break", Break),
+    Module("break", Break, break_, at_once=True),
     Module("callflow", Callflow),
     Module("hangup", Hangup, hangup),
     Module("hold", Hold, hold),
@@ -64,7 +68,7 @@ MODULES = {module.name: module for module in (
     Module("move", Move, move),
     Module("park", Park, extension=True),
     Module("pivot", Pivot),
-    Module("play", Play),
+    Module("play", Play, play),
     Module("record_call", RecordCall, record_call),
     Module("relate", Relate),
     Module("resume", Resume, resume),

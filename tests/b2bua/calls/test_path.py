@@ -27,6 +27,7 @@ class Conference:
     relayed: set[str] = field(default_factory=set)
     ports: set[int] = field(default_factory=set)
     wires: set[tuple[int, int]] = field(default_factory=set)
+    levels: dict[tuple[int, int], float] = field(default_factory=dict)
     wrong: list[Any] = field(default_factory=list)
 
     def add(self, port: int) -> None:
@@ -36,9 +37,11 @@ class Conference:
         self.ports.discard(port)
         self.wires = {wire for wire in self.wires if port not in wire}
 
-    def connect(self, source: int, sink: int) -> None:
+    def connect(self, source: int, sink: int, level: float = 1.0) -> None:
         if not {source, sink} <= self.ports:
             self.wrong.append(("connect", source, sink))
+        if (source, sink) not in self.wires:
+            self.levels[source, sink] = level
         self.wires.add((source, sink))
 
     def disconnect(self, source: int, sink: int) -> None:
