@@ -49,10 +49,7 @@ class Workshop:
     def _work(self) -> None:
         try:
             self._loop.run_forever()
-            tasks = asyncio.all_tasks(self._loop)
-            for task in tasks:
-                task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            self._loop.run_until_complete(_cancel_all())
         finally:
             self._loop.close()
 
@@ -73,3 +70,10 @@ class Workshop:
     async def compute(self, work: Callable[..., T], *args: Any) -> T:
         """Run a function on a worker; for coroutines of the workshop."""
         return await self._loop.run_in_executor(self._pool, work, *args)
+
+
+async def _cancel_all() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

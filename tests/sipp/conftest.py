@@ -24,6 +24,7 @@ from tests.peers.rtp import Track
 from tests.peers.rtp_end import RtpEnd
 from tests.peers.sidecar import ACCOUNT_ID, Sidecar, seed_document
 from tests.peers.sipp import Scenario, Sipp
+from tests.sipp import sounds
 
 TRUNK, PBX, DESK, TCP, SILENT, STRANGER = (f"127.0.0.{host}" for host in (2, 3, 4, 6, 7, 9))
 FRESH = tuple(f"127.0.0.{host}" for host in range(20, 36))  # trunks about which the product knows nothing yet
@@ -131,7 +132,10 @@ def ports() -> dict[str, int]:
 @pytest.fixture(scope="session")
 def sidecar(ports: dict[str, int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
     """The product, running; it must end well on SIGTERM."""
-    product = Sidecar(tmp_path_factory.mktemp("b2bua"), config(ports), seed_document())
+    seed = seed_document()
+    seed["accounts"][0]["devices"].append(sounds.device())
+    product = Sidecar(tmp_path_factory.mktemp("b2bua"), config(ports), seed)
+    sounds.write_files(product.directory / "sounds")
     with product.running():
         yield product
         assert product.stop() == 0, product.log_tail()
