@@ -178,11 +178,27 @@ class Media(Model):
         return int(low), int(high)
 
 
+class Rate(Model):
+    """How often one address may ask about one account: so many at once, and so many a second afterwards."""
+
+    burst: int = Field(default=2000, ge=20)
+    per_s: float = Field(default=1000.0, ge=0)  # 0: no limit
+
+
+class Webhooks(Model):
+    """Events sent to the web servers of accounts."""
+
+    private_addresses: bool = False  # may they be on this host, this network or another private address
+
+
 class Api(Model):
     """REST, health and metrics."""
 
     listen: HostPort = "127.0.0.1:8000"
     token_ttl_s: int = Field(default=3600, gt=0)
+    rate: Rate = Rate()
+    event_streams: int = Field(default=50, ge=0)  # open at once, of one account
+    webhooks: Webhooks = Webhooks()
 
     @property
     def address(self) -> tuple[str, int]:

@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, WebSocket, WebSocketDisconnect
 from starlette.responses import Response, StreamingResponse
 
+from b2bua.api import envelope as crossbar
 from b2bua.api.envelope import Asked
 from b2bua.api.front import asked_of
 from b2bua.api.parts import ApiParts
@@ -20,6 +21,7 @@ from b2bua.api.tokens import Tokens
 HEARTBEAT_S = 15.0  # so that proxies keep the connection
 POLICY_VIOLATION = 1008  # RFC 6455 7.4.1
 GOING_AWAY = 1001
+TRY_AGAIN_LATER = 1013  # IANA's registry
 
 
 def event_routes(parts: ApiParts, tokens: Tokens) -> APIRouter:
@@ -30,6 +32,8 @@ def event_routes(parts: ApiParts, tokens: Tokens) -> APIRouter:
     async def events(asked: Annotated[Asked, Depends(asked_of)], account_id: str, name: str = "*",
                      call_id: str | None = None) -> Response:
         """Server-Sent Events: `event:` is the name, `data:` JSON. Ends only when you close it or we stop."""
+        if is_full(account_id):
+            raise crossbar.too_many()
         listener = _listener(account_id, name, call_id)
         return StreamingResponse(_sent(parts.events, listener), media_type="text/event-stream",
                                  headers={"cache-control": "no-store", "x-request-id": asked.request_id})
@@ -42,16 +46,13 @@ def event_routes(parts: ApiParts, tokens: Tokens) -> APIRouter:
         if asking is None or asking not in parts.store.lineage(account_id):
             await websocket.close(POLICY_VIOLATION)
             return
-        await websocket.accept()
-        sending = asyncio.create_task(_over(websocket, parts.events, _listener(account_id, name, call_id)))
-        try:
-            while True:
-                await websocket.receive()  # only to notice that the client leaves
-        except (WebSocketDisconnect, RuntimeError):
-            pass
-        finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+        if is_full(account_id):
+            await websocket.close(TRY_AGAIN_LATER)
+            return
+        await _talk(websocket, parts.events, _listener(account_id, name, call_id))
+
+    def is_full(account_id: str) -> bool:
+        return parts.events.count(account_id) >= parts.settings.event_streams
 
     return router
 
@@ -79,8 +80,21 @@ async def _sent(stream: EventStream, listener: Listener) -> AsyncIterator[str]:
             yield f"event: {event.name}\ndata: {json.dumps(shown(event), default=str)}\n\n"
 
 
-async def _over(websocket: WebSocket, stream: EventStream, listener: Listener) -> None:
+async def _talk(websocket: WebSocket, stream: EventStream, listener: Listener) -> None:
     with stream.listening(listener):
-        while (event := await listener.next()) is not None:
-            await websocket.send_text(json.dumps(shown(event), default=str))
+        await websocket.accept()
+        sending = asyncio.create_task(_over(websocket, listener))
+        try:
+            while True:
+                await websocket.receive()  # only to notice that the client leaves
+        except (WebSocketDisconnect, RuntimeError):
+            pass
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+
+
+async def _over(websocket: WebSocket, listener: Listener) -> None:
+    while (event := await listener.next()) is not None:
+        await websocket.send_text(json.dumps(shown(event), default=str))
     await websocket.close(GOING_AWAY)

@@ -47,7 +47,7 @@ class Front:
     def __init__(self, app: ASGIApp, parts: ApiParts, tokens: Tokens, routes: Sequence[BaseRoute]) -> None:
         self._app, self._parts, self._tokens, self._routes = app, parts, tokens, routes
         self._counts = Counts(parts.registry)
-        self._buckets = Buckets(parts.rate, parts.clock)
+        self._buckets = Buckets(parts.settings.rate, parts.clock)
         self._matches: dict[tuple[str, ...], Match] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

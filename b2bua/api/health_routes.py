@@ -8,7 +8,7 @@ import asyncio
 from fastapi import APIRouter
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from b2bua.api.envelope import VERSION
 from b2bua.api.parts import ApiParts
@@ -38,7 +38,7 @@ def health_routes(parts: ApiParts) -> APIRouter:
                 "store": failing.get("store", "ok"), "version": VERSION}
         return JSONResponse(body, 503 if failing else 200)
 
-    @router.get("/metrics")
+    @router.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Prometheus text."""
         return Response(generate_latest(parts.registry), headers={"content-type": CONTENT_TYPE_LATEST})

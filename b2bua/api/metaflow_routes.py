@@ -14,7 +14,7 @@ from b2bua.api.dry_run import dry_run
 from b2bua.api.envelope import Asked
 from b2bua.api.front import asked_of
 from b2bua.metaflows.validation import InvalidDocument, validate, with_defaults
-from b2bua.store import Ref, Store
+from b2bua.store import Kind, Ref, Store
 
 ThisRequest = Annotated[Asked, Depends(asked_of)]
 
@@ -52,54 +52,43 @@ def metaflow_routes(store: Store, pbx_codes: Sequence[str] = ()) -> APIRouter:
     """Nine routes: three verbs on three kinds of document."""
     router = APIRouter(prefix="/v2/accounts/{account_id}", tags=["metaflows"])
     thing = _Thing(store, pbx_codes)
-
-    @router.get("/metaflows")
-    async def read_account(asked: ThisRequest, account_id: str) -> Response:
-        """The account's own metaflows, defaults filled in; {} when it has none."""
-        return thing.get(asked, Ref(account_id, "account", account_id))
-
-    @router.post("/metaflows")
-    async def replace_account(asked: ThisRequest, account_id: str) -> Response:
-        """Replace the account's metaflows. Calls that start afterwards have them. `?dry_run=true` only checks them."""
-        return await thing.post(asked, Ref(account_id, "account", account_id))
-
-    @router.delete("/metaflows")
-    async def remove_account(asked: ThisRequest, account_id: str) -> Response:
-        """Remove the account's metaflows."""
-        return await thing.delete(asked, Ref(account_id, "account", account_id))
-
-    _below(router, thing)
+    _account_routes(router, thing)
+    _document_routes(router, thing, "user")
+    _document_routes(router, thing, "device")
     return router
 
 
-def _below(router: APIRouter, thing: _Thing) -> None:
-    """The same for users and devices."""
-    @router.get("/users/{user_id}/metaflows")
-    async def read_user(asked: ThisRequest, account_id: str, user_id: str) -> Response:
-        """The user's own metaflows, without what is inherited."""
-        return thing.get(asked, Ref(account_id, "user", user_id))
+def _account_routes(router: APIRouter, thing: _Thing) -> None:
+    @router.get("/metaflows", name="read the account's metaflows")
+    async def read(asked: ThisRequest, account_id: str) -> Response:
+        """The account's own metaflows, defaults filled in; {} when it has none."""
+        return thing.get(asked, Ref(account_id, "account", account_id))
 
-    @router.post("/users/{user_id}/metaflows")
-    async def replace_user(asked: ThisRequest, account_id: str, user_id: str) -> Response:
-        """Replace the user's metaflows; `?dry_run=true` only checks them, with what they inherit."""
-        return await thing.post(asked, Ref(account_id, "user", user_id))
+    @router.post("/metaflows", name="replace the account's metaflows")
+    async def replace(asked: ThisRequest, account_id: str, dry_run: str = "") -> Response:
+        """Replace them; calls that start afterwards have the new ones. `dry_run=true` checks and stores nothing."""
+        return await thing.post(asked, Ref(account_id, "account", account_id))
 
-    @router.delete("/users/{user_id}/metaflows")
-    async def remove_user(asked: ThisRequest, account_id: str, user_id: str) -> Response:
-        """Remove the user's metaflows."""
-        return await thing.delete(asked, Ref(account_id, "user", user_id))
+    @router.delete("/metaflows", name="remove the account's metaflows")
+    async def remove(asked: ThisRequest, account_id: str) -> Response:
+        """Remove them."""
+        return await thing.delete(asked, Ref(account_id, "account", account_id))
 
-    @router.get("/devices/{device_id}/metaflows")
-    async def read_device(asked: ThisRequest, account_id: str, device_id: str) -> Response:
-        """The device's own metaflows, without what is inherited."""
-        return thing.get(asked, Ref(account_id, "device", device_id))
 
-    @router.post("/devices/{device_id}/metaflows")
-    async def replace_device(asked: ThisRequest, account_id: str, device_id: str) -> Response:
-        """Replace the device's metaflows; `?dry_run=true` only checks them, with what they inherit."""
-        return await thing.post(asked, Ref(account_id, "device", device_id))
+def _document_routes(router: APIRouter, thing: _Thing, kind: Kind) -> None:
+    path = f"/{kind}s/{{document_id}}/metaflows"
 
-    @router.delete("/devices/{device_id}/metaflows")
-    async def remove_device(asked: ThisRequest, account_id: str, device_id: str) -> Response:
-        """Remove the device's metaflows."""
-        return await thing.delete(asked, Ref(account_id, "device", device_id))
+    @router.get(path, name=f"read the {kind}'s metaflows")
+    async def read(asked: ThisRequest, account_id: str, document_id: str) -> Response:
+        """Its own metaflows, without what is inherited; {} when it has none."""
+        return thing.get(asked, Ref(account_id, kind, document_id))
+
+    @router.post(path, name=f"replace the {kind}'s metaflows")
+    async def replace(asked: ThisRequest, account_id: str, document_id: str, dry_run: str = "") -> Response:
+        """Replace them; `dry_run=true` checks them with what they inherit, and stores nothing."""
+        return await thing.post(asked, Ref(account_id, kind, document_id))
+
+    @router.delete(path, name=f"remove the {kind}'s metaflows")
+    async def remove(asked: ThisRequest, account_id: str, document_id: str) -> Response:
+        """Remove them."""
+        return await thing.delete(asked, Ref(account_id, kind, document_id))

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 
 from b2bua.api.live import LiveCalls, NoCalls
-from b2bua.api.rate import Rate
 from b2bua.api.stream import EventStream
 from b2bua.store import Store
 from config.settings import Api
@@ -22,7 +21,6 @@ class ApiParts:
 
     sip_ready   may be called from the API thread: is SIP listening and taking calls?
     events      subscribe its `publish` to the calls' events, and those who listen by API hear them
-    rate        how often one address may ask about one account
     pbx_codes   codes of the PBX itself, for the checker
     secret      signs tokens; empty: the store's own, which all sidecars on one database share
     clock       wall-clock seconds since the epoch
@@ -34,7 +32,6 @@ class ApiParts:
     sip_ready: Callable[[], bool]
     live: LiveCalls = field(default_factory=NoCalls)
     events: EventStream = field(default_factory=EventStream)
-    rate: Rate = field(default_factory=Rate)
     pbx_codes: tuple[str, ...] = ()
     secret: str = ""
     clock: Callable[[], float] = time.time

@@ -6,16 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from config.sections import Rate
+
 BUCKETS_MAX = 10_000  # (address, account) pairs remembered; the fullest go first
 LOGIN_COST = 20  # a guess at an api key costs more than a question
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """Questions at once, and per second afterwards. `per_s` 0: no limit."""
-
-    burst: int = 2000
-    per_s: float = 1000.0
 
 
 @dataclass(slots=True)

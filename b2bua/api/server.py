@@ -128,7 +128,8 @@ class ApiThread:
         await store.open()
         if self._seed is not None and await store.is_empty():
             await store.import_seed(self._seed)
-        self._webhooks = Webhooks(store, self._parts.events, self._parts.registry, self._parts.clock)
+        self._webhooks = Webhooks(store, self._parts.events, self._parts.registry, self._parts.clock,
+                                  private_addresses=self._parts.settings.webhooks.private_addresses)
         self._webhooks.start()
         config = uvicorn.Config(create_app(self._parts), log_config=None, access_log=False, lifespan="off",
                                 server_header=False, ws="websockets-sansio", timeout_graceful_shutdown=CLOSE_S)

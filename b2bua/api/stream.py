@@ -82,6 +82,10 @@ class EventStream:
             if listener.wants(event):
                 listener.offer(event)
 
+    def count(self, account_id: str) -> int:
+        """How many listen to this account."""
+        return sum(listener.account_id == account_id for listener in self._listeners)
+
     @contextlib.contextmanager
     def listening(self, listener: Listener) -> Iterator[Listener]:
         """While this lasts the listener hears events."""

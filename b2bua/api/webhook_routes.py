@@ -21,6 +21,7 @@ from b2bua.store.rows import Json
 
 ThisRequest = Annotated[Asked, Depends(asked_of)]
 TEXTS = ("name", "uri", "hook")
+WEBHOOKS_MAX = 100  # of one account: each has a queue and a connection
 RETRIES_MAX = 4  # KAZOO's limit
 OPTIONS: Mapping[str, Callable[[Any], bool]] = {
     "enabled": lambda value: isinstance(value, bool),
@@ -50,6 +51,9 @@ class _Shelf:
         def new(account: Json) -> Json:
             webhooks = dict(account.get("webhooks") or {})
             change(webhooks)
+            if len(webhooks) > WEBHOOKS_MAX:
+                raise crossbar.invalid({"webhooks": {"maxItems": {
+                    "message": f"an account has {WEBHOOKS_MAX} webhooks at most", "target": WEBHOOKS_MAX}}})
             return {**account, "webhooks": webhooks}
         return (await self._store.edit(Ref(account_id, "account", account_id), new)).revision
 

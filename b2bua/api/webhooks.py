@@ -20,6 +20,7 @@ from typing import Any
 import httpx
 from prometheus_client import CollectorRegistry, Counter
 
+from b2bua import web
 from b2bua.api.stream import EventStream, Listener, shown
 from b2bua.calls.events import Event
 from b2bua.store import Store, UnknownDocument
@@ -31,6 +32,7 @@ HOOKS: Mapping[str, str] = {"channel_create": "call.started", "channel_answer": 
 QUEUE_MAX = 1000  # events one webhook may be behind
 TIMEOUT_S = 5.0
 RETRIES = 2  # KAZOO's default
+IDLE_S = 60.0  # without an event for so long, a webhook's queue is put away
 FIRST_PAUSE_S = 1.0  # doubled after each failure
 
 
@@ -44,12 +46,12 @@ class Webhooks:
     """Hears all events, and sends those that somebody asked for."""
 
     def __init__(self, store: Store, stream: EventStream, registry: CollectorRegistry, clock: Callable[[], float],
-                 first_pause_s: float = FIRST_PAUSE_S) -> None:
+                 *, private_addresses: bool = False, first_pause_s: float = FIRST_PAUSE_S) -> None:
         self._store, self._stream, self._clock, self._first_pause_s = store, stream, clock, first_pause_s
         self._outcomes = Counter("b2bua_webhook_events", "Webhook events by outcome.", ["outcome"], registry=registry)
         self._queues: dict[tuple[str, str], asyncio.Queue[Event]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._http = httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False)
+        self._http = web.client(private_addresses=private_addresses, timeout_s=TIMEOUT_S)
 
     def start(self) -> None:
         """Begin to listen. On the API loop."""
@@ -97,14 +99,19 @@ class Webhooks:
             self._outcomes.labels("lost").inc()
 
     async def _deliver(self, key: tuple[str, str], queue: asyncio.Queue[Event]) -> None:
-        """One webhook's events, in order, until the webhook is gone."""
+        """One webhook's events, in order, until the webhook is gone or nothing has happened for a while."""
         while True:
-            event = await queue.get()
+            try:
+                event = await asyncio.wait_for(queue.get(), IDLE_S)
+            except TimeoutError:
+                if queue.empty():
+                    break
+                continue
             webhook = self._of(key[0]).get(key[1])
             if webhook is None:
-                del self._queues[key]
-                return
+                break
             await self._send(key[1], webhook, event)
+        del self._queues[key]
 
     async def _send(self, webhook_id: str, webhook: Mapping[str, Any], event: Event) -> None:
         body = json.dumps({**shown(event), "custom_data": webhook.get("custom_data") or {}}, default=str).encode()
@@ -113,13 +120,13 @@ class Webhooks:
             if attempt:
                 await asyncio.sleep(pause_s)
                 pause_s *= 2
-            headers = {"content-type": "application/json", "user-agent": "metaflow-b2bua",
+            headers = {"content-type": "application/json",
                        "x-b2bua-signature": signature(webhook["secret"], int(self._clock()), body)}
             try:
                 answer = await self._http.request(webhook.get("http_verb", "post").upper(), webhook["uri"],
                                                   content=body, headers=headers)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
-                why = type(error).__name__
+                why = str(error) or type(error).__name__
                 continue
             if answer.is_success:
                 self._outcomes.labels("delivered").inc()

@@ -68,11 +68,6 @@ async def _at_once(node: Node, context: Context) -> None:
     await run_tree(node, context)
 
 
-async def run_node(call: Call, leg: Leg, node: Mapping[str, Any], parts: Parts) -> Outcome:
-    """As `report_node`, the outcome alone."""
-    return (await report_node(call, leg, node, parts)).outcome
-
-
 async def report_node(call: Call, leg: Leg, node: Mapping[str, Any], parts: Parts) -> Report:
     """For the API: run a whole (valid) node tree on a live leg, at once; how its first module ended, and why.
 

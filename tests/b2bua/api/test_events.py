@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,8 @@ def running(tmp_path: Path) -> Iterator[tuple[str, str, EventStream]]:
     """host:port, a token of A, and where events go in."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = int(listener.getsockname()[1])
-    parts = ApiParts(Store(f"sqlite:///{tmp_path}/x.db"), Api(listen=f"127.0.0.1:{port}"), CollectorRegistry(),
-                     lambda: True)
+    settings = Api(listen=f"127.0.0.1:{port}", event_streams=2)
+    parts = ApiParts(Store(f"sqlite:///{tmp_path}/x.db"), settings, CollectorRegistry(), lambda: True)
     thread = ApiThread(parts, SEED)
     thread.start()
     answer = httpx.put(f"http://127.0.0.1:{port}/v2/api_auth", json={"data": {"api_key": "key-of-account-a"}})
@@ -91,6 +92,24 @@ def test_stopping_ends_streams_quickly(running: tuple[str, str, EventStream]) ->
         next(lines)
         stream.publish(event("call.started"))
         assert [next(lines), next(lines)] == ["", "event: call.started"]
+
+
+def test_an_account_has_so_many_streams_and_no_more(running: tuple[str, str, EventStream]) -> None:
+    where, token, stream = running
+    path, query = f"{where}/v2/accounts/{A}/events", {"auth_token": token}
+    with (httpx.stream("GET", f"http://{path}", params=query) as first, connect(f"ws://{path}?auth_token={token}")):
+        lines = first.iter_lines()
+        assert next(lines) == ": listening"
+        assert httpx.get(f"http://{path}", params=query).status_code == 429
+        with pytest.raises(InvalidStatus):
+            connect(f"ws://{path}?auth_token={token}")
+    for _ in range(100):  # both have left
+        stream.publish(event("call.started"))  # a stream notices when it sends
+        if stream.count(A) == 0:
+            break
+        time.sleep(0.05)
+    with httpx.stream("GET", f"http://{path}", params=query) as again:
+        assert again.status_code == 200
 
 
 async def test_a_slow_listener_loses_the_newest_and_knows_it() -> None:

@@ -10,7 +10,9 @@ import httpx
 from prometheus_client import CollectorRegistry
 
 from b2bua.api import create_app
-from b2bua.api.rate import BUCKETS_MAX, Buckets, Rate
+from b2bua.api.rate import BUCKETS_MAX, Buckets
+from config.sections import Rate
+from config.settings import Api
 
 if TYPE_CHECKING:
     from tests.b2bua.api.conftest import Running
@@ -26,7 +28,8 @@ async def test_the_envelope_counts_tokens(inside: Running) -> None:
 
 async def test_too_many_are_429_until_time_passes(inside: Running) -> None:
     path, token = f"/v2/accounts/{A}/users/u1", inside.http.headers["X-Auth-Token"]
-    parts = replace(inside.parts, rate=Rate(burst=3, per_s=1.0), registry=CollectorRegistry())
+    settings = Api(rate=Rate.model_construct(burst=3, per_s=1.0))
+    parts = replace(inside.parts, settings=settings, registry=CollectorRegistry())
     transport = httpx.ASGITransport(app=create_app(parts))
     async with httpx.AsyncClient(transport=transport, base_url="http://x", headers={"X-Auth-Token": token}) as http:
         assert {(await http.get(path)).status_code for _ in range(3)} == {200}
@@ -39,7 +42,7 @@ async def test_too_many_are_429_until_time_passes(inside: Running) -> None:
 
 def test_a_bucket_is_bounded_and_refills() -> None:
     now_s = 0.0
-    buckets = Buckets(Rate(burst=2, per_s=1.0), lambda: now_s)
+    buckets = Buckets(Rate.model_construct(burst=2, per_s=1.0), lambda: now_s)
     assert [buckets.take("x", "a") for _ in range(3)] == [1, 0, None]
     assert buckets.take("y", "a") == 1
     now_s = 1.0

@@ -95,7 +95,7 @@ async def test_delivered_in_order_signed_and_again_after_a_failure(inside: Runni
     hook = {"uri": f"http://127.0.0.1:{receiver.port}/x", "hook": "call.*", "secret": "a-good-secret", "retries": 1}
     await inside.store.edit(Ref(A, "account", A), lambda document: {**document, "webhooks": {"w": hook}})
     stream, registry = EventStream(), CollectorRegistry()
-    webhooks = Webhooks(inside.store, stream, registry, inside.clock, first_pause_s=0.01)
+    webhooks = Webhooks(inside.store, stream, registry, inside.clock, private_addresses=True, first_pause_s=0.01)
     webhooks.start()
     await asyncio.sleep(0)
     receiver.answers = [500, 200, 500, 500]
@@ -113,3 +113,28 @@ async def test_delivered_in_order_signed_and_again_after_a_failure(inside: Runni
     await webhooks.stop()
     assert registry.get_sample_value("b2bua_webhook_events_total", {"outcome": "delivered"}) == 2
     assert registry.get_sample_value("b2bua_webhook_events_total", {"outcome": "failed"}) == 1
+
+
+async def test_a_webhook_that_leads_into_private_networks_is_not_followed(inside: Running, receiver: Receiver) -> None:
+    """`localhost` is refused when it is saved; a name that resolves to us is found out when we connect."""
+    hook = {"uri": f"http://localhost:{receiver.port}/", "hook": "all", "secret": "a-good-secret", "retries": 0}
+    await inside.store.edit(Ref(A, "account", A), lambda document: {**document, "webhooks": {"w": hook}})
+    stream, registry = EventStream(), CollectorRegistry()
+    webhooks = Webhooks(inside.store, stream, registry, inside.clock)
+    webhooks.start()
+    await asyncio.sleep(0)
+    stream.publish(Event("call.started", 1.0, "c1", None, A))
+    for _ in range(100):
+        if registry.get_sample_value("b2bua_webhook_events_total", {"outcome": "failed"}):
+            break
+        await asyncio.sleep(0.02)
+    await webhooks.stop()
+    assert registry.get_sample_value("b2bua_webhook_events_total", {"outcome": "failed"}) == 1
+    assert receiver.got.empty()
+
+
+async def test_an_account_has_a_hundred_webhooks_at_most(inside: Running) -> None:
+    hooks = {str(index): {**HOOK, "secret": "a-good-secret"} for index in range(100)}
+    await inside.store.edit(Ref(A, "account", A), lambda document: {**document, "webhooks": hooks})
+    answer = await inside.http.put(BASE, json={"data": HOOK})
+    assert (answer.status_code, list(answer.json()["data"])) == (400, ["webhooks"])

@@ -13,8 +13,9 @@ from b2bua.calls.directory import Directory
 from b2bua.calls.events import Event, Events
 from b2bua.calls.exchange import Exchange
 from b2bua.calls.headers import Party
-from b2bua.calls.leg import Invite
-from b2bua.metaflows.context import Parts
+from b2bua.calls.leg import Invite, Leg
+from b2bua.metaflows.context import Outcome, Parts
+from b2bua.metaflows.executor import report_node
 from b2bua.metaflows.session import listener
 from config.settings import Peer, Route, Sip
 from tests.fake_sounds import FakeLibrary, FakePlayer
@@ -40,6 +41,11 @@ class Talk:
     call: Call
     a: FakeLeg
     b: FakeLeg
+
+
+async def run_node(call: Call, leg: Leg, node: Document, parts: Parts) -> Outcome:
+    """Run a node as the API does; its outcome alone."""
+    return (await report_node(call, leg, node, parts)).outcome
 
 
 class Stage:

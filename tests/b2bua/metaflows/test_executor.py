@@ -12,10 +12,9 @@ from b2bua.calls.call import CallState
 from b2bua.calls.leg import LegState
 from b2bua.calls.reason import METAFLOW_HANGUP
 from b2bua.metaflows.context import Context, Outcome, Report
-from b2bua.metaflows.executor import run_node
 from b2bua.metaflows.model import Data
 from b2bua.metaflows.modules import MODULES, Module
-from tests.b2bua.metaflows.stage import Stage, settled
+from tests.b2bua.metaflows.stage import Stage, run_node, settled
 from tests.fakes import in_no_time
 
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from b2bua.metaflows.context import Outcome, RecordingOptions
-from b2bua.metaflows.executor import run_node
-from tests.b2bua.metaflows.stage import Stage, Talk, settled
+from tests.b2bua.metaflows.stage import Stage, Talk, run_node, settled
 from tests.fakes import FakeLeg, in_no_time
 
 

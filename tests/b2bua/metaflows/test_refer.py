@@ -10,7 +10,7 @@ import pytest
 
 from b2bua.calls.call import CallState
 from b2bua.calls.reason import TRANSFERRED
-from tests.b2bua.metaflows.stage import Stage, Talk, settled
+from tests.b2bua.metaflows.stage import Stage, Talk, run_node, settled
 from tests.fakes import in_no_time
 
 BLIND = {"patterns": {r"^2([0-9*#]{4})$": {"module": "transfer"}}}
@@ -201,8 +201,6 @@ async def test_hold_passes_while_the_refer_is_under_way() -> None:
 
 @in_no_time
 async def test_two_transfers_at_once_are_refused() -> None:
-    from b2bua.metaflows.executor import run_node
-
     stage, talk = await referred()
     outcome = await run_node(talk.call, talk.b, {"module": "transfer", "data": {"target": "3002"}}, stage.parts)
     assert outcome == "failed"
