@@ -33,6 +33,7 @@ from b2bua.media.recorder import Writer
 from b2bua.media.recordings import Recordings
 from b2bua.media.workshop import Workshop
 from b2bua.metaflows.context import Parts
+from b2bua.metaflows.parking import Lot, pickup
 from b2bua.metaflows.session import listener
 from b2bua.metrics import Metrics, Readings
 from b2bua.sip.endpoint import SipEndpoint
@@ -85,11 +86,13 @@ class App:
         self._writer = Writer(bank)
         recordings = Recordings(settings.recordings.directory, bank, bridge, self._writer, self._events, self._loop)
         self._workshop = Workshop()
+        lot = Lot(settings.park)
         self._parts = Parts(self._exchange, settings.peers, self._endpoint.public_address, recordings,
                             tones=self._endpoint.tones, player=self._endpoint.player, log_digits=settings.log.digits,
                             library=Library(settings.sounds, settings.media.mix_rate_hz, self._workshop),
-                            hold_music=settings.sounds.hold_music)
+                            hold_music=settings.sounds.hold_music, lot=lot)
         self._exchange.listen = listener(self._parts)
+        self._exchange.pickup = pickup(lot)
         self._registry.register(self._readings())
         self._listener = Listener(bank, bridge, self._loop)
         self._endpoint.on_media = self._media_changed

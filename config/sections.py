@@ -198,16 +198,7 @@ class Api(Model):
     token_ttl_s: int = Field(default=3600, gt=0)
     rate: Rate = Rate()
     event_streams: int = Field(default=50, ge=0)  # open at once, of one account
-    admins: tuple[str, ...] = ()  # accounts that may ask about every account (KAZOO's superduper admins)
     webhooks: Webhooks = Webhooks()
-
-    @field_validator("admins")
-    @classmethod
-    def _are_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for account_id in value:
-            if not ACCOUNT_ID.match(account_id):
-                raise ValueError(f"{account_id!r} is not an account id (32 lower-case hex digits)")
-        return value
 
     @property
     def address(self) -> tuple[str, int]:

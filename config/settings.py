@@ -16,12 +16,13 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from config.park import Park
 from config.peers import Peer, Route
 from config.recordings import Recordings
 from config.sections import Api, Digits, Log, Media, Metaflows, Sip, Sounds
 
-__all__ = ["Api", "ConfigError", "Digits", "Log", "Media", "Metaflows", "Peer", "Recordings", "Route", "Settings",
-           "Sip", "Sounds", "load"]
+__all__ = ["Api", "ConfigError", "Digits", "Log", "Media", "Metaflows", "Park", "Peer", "Recordings", "Route",
+           "Settings", "Sip", "Sounds", "load"]
 
 
 PREFIX = "B2BUA__"  # of the environment variables
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     seed: Path | None = None
     recordings: Recordings = Recordings()
     sounds: Sounds = Sounds()
+    park: Park = Park()
     digits: Digits = Digits()
     metaflows: Metaflows = Metaflows()
     log: Log = Log()

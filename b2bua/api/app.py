@@ -28,7 +28,7 @@ def create_app(parts: ApiParts) -> FastAPI:
     app.include_router(health_routes(parts))
     app.include_router(auth_routes(parts.store, tokens))
     app.include_router(metaflow_routes(parts.store, parts.pbx_codes))
-    app.include_router(directory_routes(parts))
+    app.include_router(directory_routes(parts.store))
     app.include_router(channel_routes(parts.live))
     app.include_router(event_routes(parts, tokens))
     app.include_router(webhook_routes(parts.store))

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -13,7 +12,6 @@ from starlette.responses import Response
 from b2bua.api import documents
 from b2bua.api.envelope import Asked
 from b2bua.api.front import asked_of
-from b2bua.api.parts import ApiParts
 from b2bua.store import Kind, Ref, Store
 from b2bua.store.rows import Json
 
@@ -63,12 +61,12 @@ class _Shelf:
                             revision=record.revision)
 
 
-def directory_routes(parts: ApiParts) -> APIRouter:
+def directory_routes(store: Store) -> APIRouter:
     """Accounts here; users and devices below them."""
     router = APIRouter(prefix="/v2/accounts", tags=["directory"])
-    shelf = _Shelf(parts.store)
+    shelf = _Shelf(store)
     _account_routes(router, shelf)
-    _family_routes(router, parts, shelf)
+    _family_routes(router, store, shelf)
     _document_routes(router, shelf, "user")
     _document_routes(router, shelf, "device")
     return router
@@ -96,9 +94,7 @@ def _account_routes(router: APIRouter, shelf: _Shelf) -> None:
         return await shelf.delete(asked, Ref(account_id, "account", account_id))
 
 
-def _family_routes(router: APIRouter, parts: ApiParts, shelf: _Shelf) -> None:
-    store = parts.store
-
+def _family_routes(router: APIRouter, store: Store, shelf: _Shelf) -> None:
     @router.put("", status_code=201)
     async def create_below_mine(asked: ThisRequest) -> Response:
         """A new account below the one that asks. Its api key is in this answer, and never again."""
@@ -109,24 +105,11 @@ def _family_routes(router: APIRouter, parts: ApiParts, shelf: _Shelf) -> None:
         """A new account below this one. Its api key is in this answer, and never again."""
         return await shelf.put_account(asked, account_id)
 
-    def listed(account_ids: Iterable[str]) -> list[Json]:
-        return documents.listed("account", {found: store.account(found).record for found in account_ids})
-
     @router.get("/{account_id}/children")
     async def children(asked: ThisRequest, account_id: str) -> Response:
         """The accounts right below."""
-        return asked.answer(listed(store.children(account_id)))
-
-    @router.get("/{account_id}/descendants")
-    async def descendants(asked: ThisRequest, account_id: str) -> Response:
-        """All accounts below, at any depth."""
-        return asked.answer(listed(store.descendants(account_id)))
-
-    @router.get("/{account_id}/tree")
-    async def tree(asked: ThisRequest, account_id: str) -> Response:
-        """The accounts above, as far as you may see them, from the top."""
-        above = reversed(store.lineage(account_id)[1:])
-        return asked.answer(listed(found for found in above if parts.may_ask(asked.account_id, found)))
+        found = {child: store.account(child).record for child in store.children(account_id)}
+        return asked.answer(documents.listed("account", found))
 
     @router.put("/{account_id}/api_key", status_code=201)
     async def renew_api_key(asked: ThisRequest, account_id: str) -> Response:

@@ -43,7 +43,7 @@ def event_routes(parts: ApiParts, tokens: Tokens) -> APIRouter:
         """The same as JSON messages."""
         token = websocket.headers.get("x-auth-token") or websocket.query_params.get("auth_token")
         asking = await tokens.account_of(token) if token else None
-        if asking is None or not parts.may_ask(asking, account_id):
+        if asking is None or asking not in parts.store.lineage(account_id):
             await websocket.close(POLICY_VIOLATION)
             return
         if is_full(account_id):

@@ -135,7 +135,7 @@ class Front:
             self._check_account(account_id)
         if not is_public and asked.account_id is None:
             raise crossbar.no_token()
-        if account_id is not None and not self._parts.may_ask(asked.account_id, account_id):
+        if account_id is not None and asked.account_id not in self._parts.store.lineage(account_id):
             raise crossbar.forbidden()
         if account_id is not None and len(words) > 3 and words[2] in KINDS:
             self._parts.store.record(Ref(account_id, KINDS[words[2]], words[3]))

@@ -35,8 +35,3 @@ class ApiParts:
     pbx_codes: tuple[str, ...] = ()
     secret: str = ""
     clock: Callable[[], float] = time.time
-
-    def may_ask(self, asking: str | None, account_id: str) -> bool:
-        """An account may ask about itself and what is below it; an admin about all. False for an unknown account."""
-        lineage = self.store.lineage(account_id)
-        return asking in lineage or (bool(lineage) and asking in self.settings.admins)

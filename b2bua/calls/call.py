@@ -91,13 +91,21 @@ class Call:
         if self.is_over:
             leg.hangup(self.reason or reasons.HANGUP)
 
+    def lose(self, leg: Leg) -> None:
+        """A leg has gone to another call: the rest of this one ends."""
+        self.legs.discard(leg)
+        self.end(reasons.TRANSFERRED)
+
     def dialed(self, b: Leg) -> None:
         """Leg b is being called."""
         self.b = b
         self.add(b)
 
-    def replace(self, old: Leg, new: Leg) -> None:
-        """`new` takes the place of `old` in the pair and they talk; `old` stays a leg until it ends."""
+    def replace(self, old: Leg, new: Leg, *, came: bool = False) -> None:
+        """`new` takes the place of `old` in the pair and they talk; `old` stays a leg until it ends.
+
+        came  `new` was not brought but came of its own accord: its codes count
+        """
         if old is self.a:
             self.a = new
         elif old is self.b:
@@ -108,7 +116,7 @@ class Call:
         self.join()
         self._hand_over_hold(old, new)
         self.publish("call.leg_replaced", leg_id=new.id, old_leg_id=old.id)
-        self.ears.changed()
+        self.ears.changed(new if came else None)
 
     def _hand_over_hold(self, old: Leg, new: Leg) -> None:
         """A hold ends with who held; who is still holding holds the new one."""

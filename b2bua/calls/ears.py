@@ -22,8 +22,8 @@ class Ears(Protocol):
     def is_armed(self, leg: Leg) -> bool:
         """Has this leg begun a code?"""
 
-    def changed(self) -> None:
-        """Someone answered, or a leg was replaced."""
+    def changed(self, came: Leg | None = None) -> None:
+        """Someone answered, or a leg was replaced; `came`: by one that came of its own accord, so its codes count."""
 
     def closed(self) -> None:
         """The call is over."""
@@ -48,7 +48,7 @@ class PassDigits:
         """There are no codes."""
         return False
 
-    def changed(self) -> None:
+    def changed(self, came: Leg | None = None) -> None:
         """Makes no difference."""
 
     def closed(self) -> None:

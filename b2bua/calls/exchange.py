@@ -45,6 +45,7 @@ class DialError(Exception):
         self.reason = reason
 
 
+Pickup = Callable[[Leg, Invite], bool]
 Listen = Callable[[Call], Ears]
 
 
@@ -57,6 +58,7 @@ class Exchange:
         self.directory = Directory()
         self.calls: dict[str, Call] = {}
         self.is_draining = False
+        self.pickup: Pickup | None = None  # takes a leg that has dialled a place where somebody is parked
         self.listen: Listen | None = None  # makes the ears of each call (metaflows)
         self._sip = sip
         self._routes = routes
@@ -84,14 +86,16 @@ class Exchange:
             a.hangup(reasons.BUG)
 
     def _arrived(self, a: Leg, invite: Invite) -> None:
+        peer = self.peers[a.peer]
+        a.endpoint = routing.endpoint_of(self.directory, peer, a.number, invite.headers)
         refusal, to_peer = self._admit(a, invite)
+        if refusal is None and self.pickup is not None and self.pickup(a, invite):
+            return
         if refusal is not None or to_peer is None:
             refusal = refusal or reasons.NO_ROUTE
             self._events.publish("call.refused", leg_id=a.id, peer=a.peer, code=refusal.code, reason=refusal.text)
             a.hangup(refusal)
             return
-        peer = self.peers[a.peer]
-        a.endpoint = routing.endpoint_of(self.directory, peer, a.number, invite.headers)
         account_id = peer.account or self.peers[to_peer].account
         call = Call(uuid.uuid4().hex, a, invite, self._mixer, self._events, account_id=account_id,
                     direction=routing.direction(self.peers, a.peer, to_peer))
@@ -167,6 +171,14 @@ class Exchange:
         """This leg's events go to that call."""
         self._of_leg[leg] = call
         leg.owned_by(self.deliver)
+
+    def carry(self, leg: Leg, call: Call) -> None:
+        """A leg leaves its call for another one; the call that it leaves ends without it."""
+        former = self._of_leg.get(leg)
+        self.owns(call, leg)
+        call.add(leg)
+        if former is not None and former is not call:
+            former.lose(leg)
 
     def deliver(self, leg: Leg, event: LegEvent) -> None:
         """An event of a leg; run now, or after the one that is being run."""

@@ -67,4 +67,6 @@ METAFLOW_HANGUP = EndReason(200, "metaflow hangup", Result.COMPLETED, 'SIP;cause
 TRANSFERRED = EndReason(200, "transferred", Result.COMPLETED, 'SIP;cause=200;text="transferred"')
 ELSEWHERE = EndReason(487, "answered elsewhere", Result.CANCELLED,
                       'SIP;cause=200;text="Call completed elsewhere"')  # RFC 3326 §2, for the branches that lost
+PARKED = EndReason(200, "parked", Result.COMPLETED, 'SIP;cause=200;text="parked"')
+PARKED_TOO_LONG = EndReason(480, "parked, and nobody came", Result.NO_ANSWER, 'SIP;cause=480;text="nobody came"')
 BUG = EndReason(500, "internal error in this call", Result.FAILED, 'SIP;cause=500;text="internal error"')

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from b2bua.calls.call import Call
 from b2bua.calls.directory import Directory, Endpoint
@@ -18,6 +18,9 @@ from b2bua.calls.leg import Leg
 from b2bua.calls.sounds import Library, Player
 from b2bua.metaflows.match import Slow
 from config.settings import Peer
+
+if TYPE_CHECKING:
+    from b2bua.metaflows.parking import Lot
 
 
 class Outcome(StrEnum):
@@ -109,6 +112,9 @@ class Dials(Protocol):
     def route(self, from_peer: str, number: str) -> str | None:
         """The peer that a call from there to this number goes to; None: there is no route."""
 
+    def carry(self, leg: Leg, call: Call) -> None:
+        """A leg leaves its call for another one; the call that it leaves ends without it."""
+
     def home(self, call: Call, number: str, near: Sequence[str]) -> str | None:
         """The peer at which an endpoint of the call's account is reached."""
 
@@ -140,6 +146,7 @@ class Parts:
 
     public_address  host:port at which the far end of this leg reaches us (for Refer-To)
     hold_music      what those hear who wait, where neither code nor document says otherwise; None: the built-in tune
+    lot             where parties are parked
     slow            patterns that took too long, and how often that happened (`slow.count`)
     """
 
@@ -154,6 +161,7 @@ class Parts:
     player: Player | None = None
     library: Library | None = None
     hold_music: str | None = None
+    lot: Lot | None = None
 
 
 @dataclass(frozen=True, slots=True)

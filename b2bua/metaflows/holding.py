@@ -28,6 +28,7 @@ class SoftHold:
     """
 
     kind = "soft"
+    may_resume = True  # by `resume`
 
     def __init__(self, call: Call, parts: Parts, held: Leg, music: Sound | None, own: Sound | None = None,
                  key: str = "") -> None:
@@ -94,6 +95,7 @@ class PhoneHold(SoftHold):
     """A phone holds by itself, and we have the music."""
 
     kind = "phone"
+    may_resume = False
 
 
 def why_not(context: Context, held: Leg | None) -> str | None:
@@ -106,7 +108,7 @@ def why_not(context: Context, held: Leg | None) -> str | None:
 
 def resume(call: Call) -> None:
     """End what keeps the pair apart; nothing where nothing does, or where a phone holds."""
-    if call.holding is not None and call.holding.held and not isinstance(call.holding, PhoneHold):
+    if isinstance(call.holding, SoftHold) and call.holding.may_resume:
         call.join()
 
 

@@ -78,13 +78,16 @@ class Session:
         return any(one.collector.deadline_s(side.name) is not None for one in self._listeners if not one.codes.shadow
                    for side in one.sides.values() if side.leg is leg)
 
-    def changed(self) -> None:
-        """Someone answered, or a leg was replaced."""
+    def changed(self, came: Leg | None = None) -> None:
+        """Someone answered, or a leg was replaced; who came of his own accord is listened for."""
         call = self._call
         if call.state is CallState.TALKING and not self._callee_known and call.b is not None:
             self._callee_known = True
             self._listen_for(call.b)
         self._follow()
+        if came is not None and all(one.owner is not came for one in self._listeners):
+            self._listen_for(came)
+            self._follow()
 
     def closed(self) -> None:
         """The call is over; what was typed half is forgotten."""

@@ -57,6 +57,9 @@ class Takeover:
         winner = await self._ring()
         if winner is None:
             return Report(Outcome.FAILED, "nobody answered: " + (", ".join(self._failures) or "nobody to ring"))
+        if self._call.other(self._old) is None:
+            winner.hangup(reasons.ELSEWHERE)
+            return Report(Outcome.FAILED, "somebody else has taken the place")
         self._call.replace(self._old, winner)
         if self._call.state is not CallState.TALKING:  # the caller had heard it ring until now
             self._call.heard(winner, Answered())

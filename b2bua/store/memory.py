@@ -77,10 +77,6 @@ class Memory:
                 found = account_id
         return found
 
-    def descendants(self, account_id: str) -> list[str]:
-        """All accounts below, at any depth, in stored order."""
-        return [below for below in self._accounts if account_id in self.lineage(below)[1:]]
-
     def children(self, account_id: str) -> list[str]:
         """The accounts right below."""
         return [child for child, account in self._accounts.items() if account.parent_id == account_id]

@@ -24,6 +24,7 @@ from b2bua.metaflows.modules.intercept import run as intercept
 from b2bua.metaflows.modules.move import Move
 from b2bua.metaflows.modules.move import run as move
 from b2bua.metaflows.modules.park import Park
+from b2bua.metaflows.modules.park import run as park
 from b2bua.metaflows.modules.pivot import Pivot
 from b2bua.metaflows.modules.play import Play
 from b2bua.metaflows.modules.play import run as play
@@ -38,6 +39,7 @@ from b2bua.metaflows.modules.transfer import Transfer
 from b2bua.metaflows.modules.transfer import run as transfer
 from b2bua.metaflows.modules.tts import Tts
 from b2bua.metaflows.modules.unpark import Unpark
+from b2bua.metaflows.modules.unpark import run as unpark
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ MODULES = {module.name: module for module in (
     Module("hold_control", HoldControl, hold_control),
     Module("intercept", Intercept, intercept),
     Module("move", Move, move),
-    Module("park", Park, extension=True),
+    Module("park", Park, park, extension=True),
     Module("pivot", Pivot),
     Module("play", Play, play),
     Module("record_call", RecordCall, record_call),
@@ -76,5 +78,5 @@ MODULES = {module.name: module for module in (
     Module("sound_touch", SoundTouch),
     Module("transfer", Transfer, transfer),
     Module("tts", Tts),
-    Module("unpark", Unpark, extension=True),
+    Module("unpark", Unpark, unpark, extension=True),
 )}

@@ -8,10 +8,10 @@ from typing import Literal
 from pydantic import Field
 
 from b2bua.calls.call import CallState
-from b2bua.calls.leg import LegState
 from b2bua.metaflows.context import Context, Outcome, Report
 from b2bua.metaflows.model import Data
-from b2bua.metaflows.takeover import AUTO_ANSWER, Takeover
+from b2bua.metaflows.parking import stay_of
+from b2bua.metaflows.takeover import AUTO_ANSWER, RING_S, Takeover
 from b2bua.metaflows.targets import of_kind
 
 
@@ -34,15 +34,18 @@ async def run(context: Context, data: Intercept) -> Report:
     call, partner = context.call, context.peer
     if data.target_type is None or data.target_id is None:
         return Report(Outcome.FAILED, "target_type and target_id are needed")
-    if partner is None or call.is_over or (context.leg is not call.a and partner.state is not LegState.UP):
+    if partner is None or call.is_over or (context.leg is not call.a and call.state is not CallState.TALKING):
         return Report(Outcome.FAILED, "this leg has no partner whose place could be taken")
-    if call.is_guarded:
+    stay = stay_of(call, context.parts.lot)
+    if call.is_guarded and stay is None:
         return Report(Outcome.FAILED, "the parties are being moved already")
     if "unbridged_only" in data.model_fields_set and data.unbridged_only and _talks(context):
         return Report(Outcome.FAILED, "the leg talks to somebody (unbridged_only)")
     targets = of_kind(context, data.target_type, data.target_id, (context.leg, partner))
     if not targets:
         return Report(Outcome.FAILED, f"there is no {data.target_type} of that id to ring")
+    if stay is not None:
+        return await stay.rung_for(targets, RING_S)
     return await Takeover(call, context.parts, partner, targets,
                           headers=AUTO_ANSWER if data.auto_answer else ()).run()
 

@@ -3,9 +3,18 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
+
 from pydantic import Field
 
+from b2bua.metaflows.context import Context, Outcome, Report
+from b2bua.metaflows.holding import why_not
 from b2bua.metaflows.model import Data
+from b2bua.metaflows.music import hold_music
+from b2bua.metaflows.parking import NoPlaceError, Stay
+
+SLOT = r"\d{1,10}"
 
 
 class Park(Data):
@@ -13,4 +22,27 @@ class Park(Data):
 
     slot: str | None = Field(None, description="which place; default: the first that is free")
     moh: str | None = Field(None, description="what the parked party hears")
-    timeout: int | None = Field(None, ge=0, description="seconds after which the parker is called back")
+    timeout: int | None = Field(None, ge=1, description="seconds after which the parker is called back")
+
+
+async def run(context: Context, data: Park) -> Report:
+    """Lasts until somebody has fetched the party, or the call ends."""
+    lot, parked = context.parts.lot, context.peer
+    if lot is None or context.call.account_id is None:
+        return Report(Outcome.FAILED, "there is no place to park at")
+    music = await hold_music(context.parts, context.call, context.leg, data.moh)
+    refusal = why_not(context, parked)
+    if refusal is not None or parked is None:
+        return Report(Outcome.FAILED, refusal or "")
+    slot = data.slot or (context.captures[0] if context.captures else None)
+    if slot is not None and not re.fullmatch(SLOT, slot):
+        return Report(Outcome.FAILED, "a place is a number of at most 10 digits")
+    try:
+        stay = Stay(context, lot, parked, music, slot, timeout_s=data.timeout)
+    except NoPlaceError as full:
+        return Report(Outcome.FAILED, str(full))
+    return await stay.run(partial(_announced, context))
+
+
+async def _announced(context: Context, stay: Stay) -> None:
+    """The parker is told the place before we let go."""

@@ -121,16 +121,3 @@ async def test_a_removed_owner_takes_their_metaflows_along(inside: Running) -> N
     endpoint = (await inside.store.directory()).by_id(A, "d1")
     assert endpoint is not None
     assert endpoint.metaflows == ()
-
-
-async def test_families(inside: Running) -> None:
-    made = (await inside.http.put(f"/v2/accounts/{CHILD}", json={"data": {"name": "Grandchild"}})).json()["data"]
-    here = f"/v2/accounts/{made['id']}"
-
-    async def names(path: str, **headers: str) -> list[str]:
-        answer = await inside.http.get(path, headers=headers)
-        return [account["name"] for account in answer.json()["data"]]
-    assert await names(f"{BASE}/children") == ["Child"]
-    assert await names(f"{BASE}/descendants") == ["Child", "Grandchild"]
-    assert await names(f"{here}/tree") == ["Alpha", "Child"]
-    assert await names(f"{here}/tree", **{"X-Auth-Token": await inside.token(made["api_key"])}) == []
