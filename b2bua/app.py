@@ -29,8 +29,7 @@ from b2bua.loop import sip_loop
 from b2bua.media.bank import BankView
 from b2bua.media.library import Library
 from b2bua.media.listener import Listener
-from b2bua.media.recorder import Writer
-from b2bua.media.recordings import Recordings
+from b2bua.media.studio import Studio
 from b2bua.media.workshop import Workshop
 from b2bua.metaflows.context import Parts
 from b2bua.metaflows.parking import Lot, pickup
@@ -83,11 +82,10 @@ class App:
         settings, bridge = self._settings, self._endpoint.bridge
         self._exchange = Exchange(settings.sip, settings.peers, settings.routes, self._endpoint, bridge, self._events)
         bank = BankView(bridge.bank)
-        self._writer = Writer(bank)
-        recordings = Recordings(settings.recordings.directory, bank, bridge, self._writer, self._events, self._loop)
+        self._studio = Studio(settings.recordings, bank, bridge, self._events, self._loop, self._endpoint.tones)
         self._workshop = Workshop()
         lot = Lot(settings.park)
-        self._parts = Parts(self._exchange, settings.peers, self._endpoint.public_address, recordings,
+        self._parts = Parts(self._exchange, settings.peers, self._endpoint.public_address, self._studio.recordings,
                             tones=self._endpoint.tones, player=self._endpoint.player, log_digits=settings.log.digits,
                             library=Library(settings.sounds, settings.media.mix_rate_hz, self._workshop),
                             hold_music=settings.sounds.hold_music, lot=lot)
@@ -96,7 +94,7 @@ class App:
         self._registry.register(self._readings())
         self._listener = Listener(bank, bridge, self._loop)
         self._endpoint.on_media = self._media_changed
-        self._writer.start()
+        self._studio.start()
         self._workshop.start()
         self._listener.start()
         self._start_api()
@@ -132,7 +130,8 @@ class App:
                 "too_many_hops": gate.refused_hops(), "method": gate.refused_method(), "malformed": gate.malformed()}),
              "b2bua_patterns_too_slow": ("Patterns given up after 50 ms", lambda: {"time_out": self._parts.slow.count}),
              "b2bua_bank_overruns": ("Frames lost to readers that came too late, taps refused", lambda: {
-                 "recorder": self._writer.overruns, "listener": self._listener.skipped, "full": bridge.bank_full})},
+                 "recorder": self._studio.writer.overruns, "listener": self._listener.skipped,
+                 "full": bridge.bank_full})},
             {"b2bua_bank_slots_in_use": ("Legs that are tapped", lambda: bridge.taps_in_use),
              "b2bua_legs_listened_to": ("Legs whose audio is searched for tones", lambda: self._listener.listening),
              "b2bua_legs": ("SIP legs that exist", lambda: self._endpoint.legs_alive),
@@ -175,7 +174,7 @@ class App:
         await asyncio.sleep(0.5)  # the last BYE's answer, legs let go, recordings closed and told
 
     def _close(self) -> None:
-        for name in ("_listener", "_writer", "_workshop", "_api"):
+        for name in ("_listener", "_studio", "_workshop", "_api"):
             part = getattr(self, name, None)
             if part is not None:
                 part.stop()

@@ -15,6 +15,8 @@ _CODES = frozenset((  # a peer may send any number: others are counted as 4xx an
     200, 202, 300, 301, 302, 305, 380, 400, 401, 402, 403, 404, 405, 406, 407, 408, 410, 413, 414, 415, 416, 420, 421,
     422, 423, 480, 481, 482, 483, 484, 485, 486, 487, 488, 491, 493, 500, 501, 502, 503, 504, 505, 513, 580, 600, 603,
     604, 606, 607))
+_RECORDINGS = ("started", "stopped", "failed", "paused", "resumed", "stored", "discarded", "expired", "uploaded",
+               "upload_failed")
 _SETUP_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60)
 _TURN_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1)
 _LOST = (0, 1, 2, 5, 10, 20, 50, 100, 500, 1000)
@@ -39,6 +41,7 @@ class Metrics:
                                        "have added", ["outcome"], buckets=_SETUP_S, registry=r)
         self._transfers = Counter("b2bua_transfers", "Transfers", ["method", "outcome"], registry=r)
         self._recordings = Counter("b2bua_recordings", "Recordings", ["outcome"], registry=r)
+        self._masks = Counter("b2bua_masks", "Masks for card data", ["turned"], registry=r)
         self._refused = Counter("b2bua_calls_refused", "Calls refused by routing or limits", ["reason"], registry=r)
         self._bugs = Counter("b2bua_call_bugs", "Calls ended by an error of ours", registry=r)
         self._lost = Histogram("b2bua_rtp_packets_lost", "RTP packets lost per leg", ["way"], buckets=_LOST, registry=r)
@@ -58,9 +61,9 @@ class Metrics:
             "metaflow.ended": lambda f: self._metaflows.labels(f["module"], f["outcome"]).inc(),
             "metaflow.shadowed": self._shadow,
             "transfer.ended": lambda f: self._transfers.labels(f["method"], f["outcome"]).inc(),
-            "recording.started": lambda f: self._recordings.labels("started").inc(),
-            "recording.stopped": lambda f: self._recordings.labels("stopped").inc(),
-            "recording.failed": lambda f: self._recordings.labels("failed").inc(),
+            **{f"recording.{outcome}": self._recording(outcome) for outcome in _RECORDINGS},
+            "call.masked": lambda f: self._masks.labels("on").inc(),
+            "call.unmasked": lambda f: self._masks.labels("off").inc(),
             "leg.media_ended": self._media,
         }
 
@@ -69,6 +72,9 @@ class Metrics:
         action = self._actions.get(event.name)
         if action is not None:
             action(dict(event.fields))
+
+    def _recording(self, outcome: str) -> Callable[[dict[str, Any]], None]:
+        return lambda f: self._recordings.labels(outcome).inc()
 
     def _ended(self, f: dict[str, Any]) -> None:
         self._active.labels(f["direction"]).dec()

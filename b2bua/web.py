@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import socket
 from collections.abc import Iterable
 from typing import Any
 
 import httpcore
 import httpx
+
+for noisy in ("httpx", "httpcore"):
+    logging.getLogger(noisy).setLevel(logging.WARNING)  # they log whole URLs, and those may hold passwords
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: IPv4 inside
 V4 = ipaddress.IPv4Address

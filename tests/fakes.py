@@ -110,6 +110,9 @@ class FakeLeg(Leg):
     def withhold(self, digits: str) -> None:
         self.withheld = digits
 
+    def mask(self, on: bool, sound: bool) -> None:
+        self.told.append(("mask", on, sound))
+
     def send_digit(self, digit: str, duration_ms: int) -> None:
         self.digits.append((digit, duration_ms, asyncio.get_running_loop().time()))
 
@@ -275,7 +278,7 @@ class FakeRecorder:
         self.made.append(self.live[call])
         return self.live[call]
 
-    def stop(self, recording: Any) -> None:
+    def stop(self, recording: Any, by: Any = None) -> None:
         self.live = {call: one for call, one in self.live.items() if one is not recording}
 
     def running(self, call: Call) -> FakeRecording | None:

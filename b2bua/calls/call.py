@@ -31,6 +31,7 @@ from b2bua.calls.leg import (
     Pressed,
     Released,
 )
+from b2bua.calls.mask import Mask
 from b2bua.calls.path import Mixer, Path
 from b2bua.calls.reason import EndReason
 from b2bua.calls.table import TABLE, CallState
@@ -69,6 +70,7 @@ class Call:
         self._answered = asyncio.Event()
         self.path = Path(mixer)
         self.ears: Ears = PassDigits(self.other)
+        self.mask = Mask(self)
         self.timeline = Timeline(lambda: time.monotonic() - self.began_s)
         self.holding: Holding | None = None
         self.on_hold: Callable[[Leg, bool], bool] | None = None  # takes care of a party's SIP hold, if it says True
@@ -88,6 +90,8 @@ class Call:
     def add(self, leg: Leg) -> None:
         """A leg more; its end is this call's business. One that comes too late is hung up."""
         self.legs.add(leg)
+        if self.mask.is_on:
+            self.mask.apply()
         if self.is_over:
             leg.hangup(self.reason or reasons.HANGUP)
 
@@ -188,10 +192,11 @@ class Call:
 
     def _keys(self, leg: Leg, event: Pressed | Released) -> None:
         if isinstance(event, Pressed):
-            if self.holding is None or self.ears.is_armed(leg) or not self.holding.pressed(leg, event.digit):
-                self.ears.pressed(leg, event.digit)
+            digit = self.mask.pressed(leg, event.digit)
+            if self.holding is None or self.ears.is_armed(leg) or not self.holding.pressed(leg, digit):
+                self.ears.pressed(leg, digit)
         else:
-            self.ears.released(leg, event.digit, event.duration_ms)
+            self.ears.released(leg, self.mask.released(leg, event.digit), event.duration_ms)
 
     def _pass_on(self, leg: Leg, event: Held | InfoReceived) -> None:
         other = self.other(leg)
@@ -200,7 +205,7 @@ class Call:
         if isinstance(event, Held):
             if self.on_hold is None or not self.on_hold(leg, event.on):
                 other.hold(event.on)
-        else:
+        elif not self.mask.is_on:  # its body might hold digits
             other.send_info(event.content_type, event.body)
 
     # -- taking part --------------------------------------------------------------------------------------------

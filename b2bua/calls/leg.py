@@ -220,6 +220,9 @@ class Leg(ABC):
     def withhold(self, digits: str) -> None:  # noqa: B027 - a leg whose digits never pass by themselves has nothing to do
         """From its next press on, these of its digits do not pass to the other leg by themselves (Digit.passed)."""
 
+    def mask(self, on: bool, sound: bool) -> None:  # noqa: B027 - a leg that passes nothing by itself has nothing to do
+        """Its digits do not pass to the other leg by themselves, in its sound neither; nothing of it where `sound`."""
+
     @abstractmethod
     def send_info(self, content_type: str, body: str) -> None:
         """Send an INFO that came on the other leg."""

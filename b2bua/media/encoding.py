@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def encode(source: Path, target: Path, format_: str, rate_hz: int) -> None:
     """Write `target` anew from a WAV file. raises OSError, soundfile.LibsndfileError"""
     with soundfile.SoundFile(source) as sound:
         if format_ == "wav" and rate_hz == sound.samplerate:
-            shutil.copyfile(source, target)
+            _same(source, target)
             return
         resampler = soxr.ResampleStream(sound.samplerate, rate_hz, sound.channels, dtype="int16") \
             if rate_hz != sound.samplerate else None
@@ -38,6 +39,15 @@ def encode(source: Path, target: Path, format_: str, rate_hz: int) -> None:
             while len(block := sound.read(_BLOCK, dtype="int16", always_2d=True)):
                 last = sound.tell() >= sound.frames
                 out.write(resampler.resample_chunk(block, last=last) if resampler else block)
+
+
+def _same(source: Path, target: Path) -> None:
+    """The same bytes under another name; copied only where it must be."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def sha256(path: Path) -> str:

@@ -1,35 +1,34 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Recordings: started and stopped on the SIP thread, written by a thread of their own.
+"""The writer thread: what the bank gathers of the legs that are recorded goes to files.
 
-The writer wakes every PERIOD_S, takes what the bank has gathered of each recording's two legs and appends it to its
-file. A slow or full disk therefore costs that recording, never a call. What was written stays and opens: the header is
-brought up to date every second.
+It wakes every PERIOD_S and writes what there is; each file is whole after every write (`wave_file.py`). A disk
+that is full or slow costs recordings, never a call: the take is paused, what cannot be kept is a hole of silence, and
+it goes on in step when the disk does.
 """
 
 from __future__ import annotations
 
-import json
+import errno
 import logging
 import os
 import threading
 import time
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
-import soundfile
 
 from b2bua.calls.leg import Leg
-from b2bua.media.bank import BankView, Samples
+from b2bua.media.bank import FRAME_S, BankView, Samples
+from b2bua.media.wave_file import WaveFile
 
 log = logging.getLogger(__name__)
 
-PERIOD_S = 0.2
-HEADER_EVERY_S = 1.0
-_UPDATE_HEADER_NOW = 0x1060  # SFC_UPDATE_HEADER_NOW of libsndfile
+PERIOD_S = 0.4
+RETRY_S = 2.0  # a disk that failed is tried again so often
+_SPACE_S = 2.0  # free space is looked at so often
 
 
 class Row(Protocol):
@@ -45,27 +44,34 @@ class Taps(Protocol):
     def untap(self, leg: Leg) -> None: ...
 
 
+Rows = tuple[Row | None, ...]
+What = Literal["paused", "resumed", "closed"]
+Spans = tuple[tuple[int, int | None], ...]
+
+
 @dataclass(eq=False)
 class Take:
-    """One recording being made.
+    """One file being written.
 
-    rows         bank rows of the left and the right channel; None: silence. Replaced whole by the SIP thread
-    begin        first tick
-    end          tick at which it was stopped, None while it runs
-    manifest     facts for the JSON file beside the audio
-    done         called on the writer thread when the file is closed: (take, error or None)
+    plan    from which tick on which bank row is on which channel (None: silence); replaced whole by the SIP thread
+    begin   first tick
+    end     tick at which it was stopped, None while it runs
+    masked  spans of ticks that are silence whatever was said; replaced whole by the SIP thread
+    told    called on the writer thread: (take, what, why)
+    gaps    spans of ticks that could not be written; the writer's own until `closed` was told
     """
 
     path: Path
-    rows: tuple[Row | None, Row | None]
+    plan: tuple[tuple[int, Rows], ...]
     begin: int
-    manifest: dict[str, Any]
-    done: Callable[[Take, str | None], None]
+    told: Callable[[Take, What, str], None]
     end: int | None = None
+    masked: Spans = ()
+    gaps: list[tuple[int, int]] = field(default_factory=list)
     next: int = field(init=False)
-    overruns: int = 0
-    _file: soundfile.SoundFile | None = None
-    _header_s: float = 0.0
+    paused: str = ""
+    _file: WaveFile | None = None
+    _retry_s: float = 0.0
 
     def __post_init__(self) -> None:
         self.next = self.begin
@@ -73,19 +79,31 @@ class Take:
     @property
     def duration_s(self) -> float:
         """Seconds written."""
-        return (self.next - self.begin) * 0.02
+        return (self.next - self.begin) * FRAME_S
+
+    def parts(self, until: int) -> Iterator[tuple[int, int, Rows]]:
+        """What is to be written next, cut where the plan changes: begin, end, rows."""
+        plan = self.plan
+        ends = [*(tick for tick, _ in plan[1:]), until]
+        for (tick, rows), end in zip(plan, ends, strict=True):
+            begin, end = max(tick, self.next), min(end, until)
+            if begin < end:
+                yield begin, end, rows
 
 
 class Writer:
-    """The writer thread. `add` and `Take.end` may be set from any thread."""
+    """The writer thread. `add`, `note`, and a take's `plan`, `masked` and `end` may be set from any thread."""
 
-    def __init__(self, bank: BankView) -> None:
+    def __init__(self, bank: BankView, min_free_mb: float = 0.0) -> None:
         self._bank = bank
+        self._min_free_mb = min_free_mb
         self._takes: list[Take] = []
         self._new: list[Take] = []
-        self._lock = threading.Lock()  # guards _new only
+        self._notes: dict[Path, str] = {}
+        self._lock = threading.Lock()  # guards _new and _notes
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._space: dict[Path, tuple[float, bool]] = {}  # when a folder's disk was looked at, and is there enough
         self.overruns = 0
 
     def start(self) -> None:
@@ -93,19 +111,26 @@ class Writer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Close every file properly and end the thread."""
+        """Close every file and end the thread."""
         self._stop.set()
         self._thread.join(timeout=10)
 
     def add(self, take: Take) -> None:
-        """Write this recording from its `begin` on."""
+        """Write this one from its `begin` on."""
         with self._lock:
             self._new.append(take)
+
+    def note(self, path: Path, text: str) -> None:
+        """Put this text into a file soon, and before any take is closed that ends later. The last text wins."""
+        with self._lock:
+            self._notes[path] = text
 
     def _run(self) -> None:
         while not self._stop.wait(PERIOD_S):
             self._round()
-        for take in [*self._takes, *self._new]:
+        with self._lock:
+            takes = [*self._takes, *self._new]
+        for take in takes:
             take.end = take.end or self._bank.tick()
         self._round()
 
@@ -113,72 +138,130 @@ class Writer:
         with self._lock:
             self._takes += self._new
             self._new = []
+        self._write_notes()
         now = self._bank.tick()
         for take in list(self._takes):
-            finished, error = True, None
+            over, error = False, ""
             try:
-                finished = self._append(take, now)
-                if finished:
-                    self._open(take)  # a recording of nothing is a file, too
+                over = self._serve(take, now)
             except Exception as failure:  # the barrier of this thread: one recording's trouble ends that recording
                 log.exception("recording %s failed", take.path)
-                error = _text(failure)
-            if finished:
+                over, error = True, _text(failure)
+            if over:
                 self._takes.remove(take)
-                self._finish(take, error)
+                self._close(take, error)
 
-    def _append(self, take: Take, now: int) -> bool:
+    def _serve(self, take: Take, now: int) -> bool:
+        """Write what there is; is it over?"""
         until = now if take.end is None else min(take.end, now)
-        if until > take.next:
-            take.next = max(take.next, until - self._bank.ring_frames * 4)  # after a very long stall: do not read all
-            stereo = np.stack([self._side(take, row, until) for row in take.rows], axis=1)
-            self._open(take).write(stereo)
-            take.next = until
-            self._keep_header(take)
-        return take.end is not None and take.next >= min(take.end, now)
+        is_last = take.end is not None and until >= min(take.end, now)
+        if take.paused and not is_last and time.monotonic() < take._retry_s:
+            return False
+        try:
+            self._append(take, until)
+        except OSError as failure:
+            self._pause(take, _text(failure))
+            if is_last:
+                self._skip(take, until)
+        else:
+            self._resume(take)
+        return is_last
 
-    def _side(self, take: Take, row: Row | None, until: int) -> Samples:
+    def _append(self, take: Take, until: int) -> None:
+        oldest = until - self._bank.ring_frames
+        if take.next < oldest and not take.paused:
+            self._late(take, oldest - take.next)
+        self._skip(take, oldest)
+        file = self._open(take)
+        for begin, end, rows in take.parts(until):
+            self._check_space(take.path.parent)
+            sound = np.stack([self._side(take, row, begin, end) for row in rows], axis=1)
+            self._mask(take, begin, sound)
+            file.write((begin - take.begin) * self._bank.frame_samples, sound)
+            take.next = end
+
+    def _skip(self, take: Take, until: int) -> None:
+        """What was before is gone from the bank, or can be written nowhere."""
+        if take.next < until and take.next < (take.end or until):
+            take.gaps.append((take.next, until))
+            take.next = until
+
+    def _side(self, take: Take, row: Row | None, begin: int, end: int) -> Samples:
         if row is None:
-            return np.zeros((until - take.next) * self._bank.frame_samples, np.int16)
-        samples, lost = self._bank.read(row.slot, take.next, until)
+            return np.zeros((end - begin) * self._bank.frame_samples, np.int16)
+        samples, lost = self._bank.read(row.slot, begin, end)
         if lost:
-            take.overruns += lost
-            self.overruns += lost
-            log.error("recording %s: %d ms overwritten before they were read (media.bank_s)", take.path, lost * 20)
+            take.gaps.append((begin, begin + lost))
+            self._late(take, lost)
         return samples
 
-    def _open(self, take: Take) -> soundfile.SoundFile:
+    def _late(self, take: Take, frames: int) -> None:
+        self.overruns += frames
+        self._pause(take, f"the disk is too slow: {frames * 20} ms were overwritten before they were read")
+
+    def _mask(self, take: Take, begin: int, sound: Samples) -> None:
+        samples = self._bank.frame_samples
+        for first, last in take.masked:
+            sound[max(0, first - begin) * samples:None if last is None else max(0, last - begin) * samples] = 0
+
+    def _open(self, take: Take) -> WaveFile:
         if take._file is None:
-            take.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-            if take.path.exists():  # the same media_name again: no recording is ever overwritten
-                take.path = take.path.with_stem(f"{take.path.stem}-{uuid.uuid4().hex}")
-            take._file = soundfile.SoundFile(take.path, "x", self._bank.rate_hz, 2, "PCM_16")
+            self._check_space(take.path.parent)
+            take._file = WaveFile(take.path, self._bank.rate_hz, len(take.plan[0][1]))
         return take._file
 
-    def _keep_header(self, take: Take) -> None:
-        if take._file is not None and time.monotonic() - take._header_s >= HEADER_EVERY_S:
-            take._header_s = time.monotonic()
-            soundfile._snd.sf_command(take._file._file, _UPDATE_HEADER_NOW, soundfile._ffi.NULL, 0)
-            take._file.flush()
+    def _check_space(self, folder: Path) -> None:
+        """raises OSError when the disk has less than it must"""
+        looked_s, enough = self._space.get(folder, (0.0, False))
+        if time.monotonic() - looked_s > _SPACE_S:
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+            disk = os.statvfs(folder)
+            enough = disk.f_bavail * disk.f_frsize >= self._min_free_mb * 1e6
+            self._space[folder] = time.monotonic(), enough
+        if not enough:
+            raise OSError(errno.ENOSPC, f"less than {self._min_free_mb:g} MB are free (recordings.min_free_mb)")
 
-    def _finish(self, take: Take, error: str | None) -> None:
+    def _pause(self, take: Take, why: str) -> None:
+        take._retry_s = time.monotonic() + RETRY_S
+        if not take.paused:
+            take.paused = why
+            log.error("recording %s is paused: %s", take.path, why)
+            take.told(take, "paused", why)
+
+    def _resume(self, take: Take) -> None:
+        if take.paused:
+            take.paused = ""
+            take.told(take, "resumed", "")
+
+    def _close(self, take: Take, error: str) -> None:
+        self._write_notes()
         try:
             if take._file is not None:
+                take._file.extend((take.next - take.begin) * self._bank.frame_samples)
                 take._file.close()
-                self._describe(take, error)
-        except Exception as failure:  # the barrier again
-            log.exception("recording %s could not be closed", take.path)
+        except OSError as failure:
             error = error or _text(failure)
-        take.done(take, error)
+        take.told(take, "closed", error or take.paused)
 
-    def _describe(self, take: Take, error: str | None) -> None:
-        facts = {**take.manifest, "file": take.path.name, "duration_ms": round(take.duration_s * 1000),
-                 "sample_rate_hz": self._bank.rate_hz, "overrun_ms": take.overruns * 20, "error": error}
-        beside = take.path.with_suffix(".json")
-        partial = beside.with_suffix(".json.part")
-        partial.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-        os.replace(partial, beside)
+    def _write_notes(self) -> None:
+        with self._lock:
+            notes, self._notes = self._notes, {}
+        for path, text in notes.items():
+            try:
+                path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+                replace_text(path, text)
+            except OSError as failure:
+                log.error("%s cannot be written: %s", path, failure)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all. raises OSError"""
+    partial = path.with_name(path.name + ".part")
+    fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(partial, path)
 
 
 def _text(failure: Exception) -> str:
-    return str(failure) or type(failure).__name__
+    return (failure.strerror if isinstance(failure, OSError) else None) or str(failure) or type(failure).__name__

@@ -1,180 +1,158 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The recorder as metaflows see it: which call is being recorded, with which legs on which channel. SIP thread.
+"""The recorder as metaflows see it: which call is being recorded; what others are told of it. SIP thread.
 
-A recording belongs to the conversation. It follows the pair through transfers: whoever takes a leg's place takes its
-channel. The samples are written by the writer thread (`recorder.py`).
+A recording lives in a task of its call, so it ends with the conversation, not with the last leg. The samples are
+written by the writer thread (`recorder.py`); what was closed is finished by another (`finishing.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
-import uuid
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from b2bua.calls.call import Call
 from b2bua.calls.events import Event, Events
 from b2bua.calls.leg import Leg, LegState
+from b2bua.media import manifest
 from b2bua.media.bank import BankView
-from b2bua.media.recorder import Row, Take, Taps, Writer
+from b2bua.media.recorder import Taps, Writer
+from b2bua.media.recording import Recording
 from b2bua.metaflows.context import Recording as AnyRecording
 from b2bua.metaflows.context import RecordingError, RecordingOptions
+from config.recordings import Recordings as Settings
 
 log = logging.getLogger(__name__)
 
-_FILE_NAME = re.compile(r"[^A-Za-z0-9._-]+")
-_MAX_NAME = 100  # characters of a media_name; file systems take 255 bytes with what we add
-_READ_S = 1.0  # the writer still reads a row up to the end of its use: it is given back this much later
+FOLLOW_S = 1.0  # who has come into the call without an event is noticed so late, at most
+_BY_API: Mapping[str, str | None] = {"by": "request"}
 
 
-@dataclass(eq=False)
-class Recording:
-    """One that runs.
+class Finishing(Protocol):
+    """Who makes files of what was recorded, on a thread of its own."""
 
-    channels   the legs that are heard left and right now
-    rows       the taps that this recording holds
-    segments   who was on which channel from when on (seconds after the begin)
-    """
+    def finish(self, recording_id: str, manifest: Mapping[str, Any], orders: Mapping[str, Any]) -> None: ...
+    def used_mb(self, account_id: str | None) -> float: ...
 
-    id: str
-    call: Call
-    take: Take
-    options: RecordingOptions
-    channels: tuple[Leg | None, Leg | None] = (None, None)
-    rows: dict[Leg, Row] = field(default_factory=dict)
-    segments: list[dict[str, Any]] = field(default_factory=list)
-    limit: asyncio.TimerHandle | None = None
+
+class Beeps(Protocol):
+    """Short tones in what a leg's far end hears."""
+
+    def recorded(self, leg: Leg) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where recordings are made: the bank, who taps it, who writes, who finishes."""
+
+    bank: BankView
+    taps: Taps
+    writer: Writer
+    finishing: Finishing
+    beeps: Beeps | None = None
 
 
 class Recordings:
     """Starts and stops recordings; at most one per call at a time."""
 
-    def __init__(self, directory: Path, bank: BankView, taps: Taps, writer: Writer, events: Events,
-                 loop: asyncio.AbstractEventLoop) -> None:
-        self._directory = directory
-        self._bank = bank
-        self._taps = taps
-        self._writer = writer
-        self._loop = loop
-        self._events = events
-        self._running: dict[Call, Recording] = {}
+    def __init__(self, settings: Settings, room: Room, events: Events, loop: asyncio.AbstractEventLoop,
+                 clock: Callable[[], float] = time.time) -> None:
+        self._settings, self._room, self._events, self._loop, self._clock = settings, room, events, loop, clock
+        self._running: dict[str, Recording] = {}  # by call
+        self._lives: dict[Recording, asyncio.Task[None]] = {}
         events.subscribe(self._heard)
 
     def running(self, call: Call) -> Recording | None:
         """The recording of this call, if there is one."""
-        return self._running.get(call)
+        return self._running.get(call.id)
 
     def start(self, call: Call, options: RecordingOptions) -> Recording:
         """Record from now on. Raises RecordingError."""
-        unserved = [key for key, asked in (("format mp3", options.format == "mp3"), ("url", options.url),
-                                           ("record_min_sec", options.min_s),
-                                           ("record_sample_rate", options.sample_rate_hz)) if asked]
-        if unserved:
-            log.warning("call %s: record_call: %s not served yet: a stereo WAV is kept in recordings.directory",
-                        call.id, ", ".join(unserved))
         if call.is_over:
             raise RecordingError("the call is ending")
-        recording_id = uuid.uuid4().hex
-        path = self._path(call, options, recording_id)
-        take = Take(path, (None, None), self._bank.tick(), {}, self._written)
-        recording = Recording(recording_id, call, take, options)
-        self._follow(recording)
-        if take.rows == (None, None):
-            raise RecordingError("neither party has audio that could be recorded, or the sample bank is full")
-        take.begin = take.next = self._bank.tick()
-        take.manifest = {
-            "id": recording_id, "call_id": call.a.id, "interaction_id": call.id, "account_id": call.account_id,
-            "from": call.invite.caller.uri, "to": call.invite.number, "direction": call.direction,
-            "start": time.time(), "origin": options.origin, "label": options.label, "media_type": "wav",
-            "media_source": "recorded", "channels": ["left", "right"], "segments": recording.segments,
-        }
-        self._running[call] = recording
-        call.on_ended(self._call_ended)
-        recording.limit = self._loop.call_later(options.time_limit_s, self.stop, recording)
-        self._writer.add(take)
-        call.publish("recording.started", leg_id=options.left.id, recording_id=recording_id, file=str(path))
+        if call.id in self._running:
+            raise RecordingError("it is being recorded already")
+        self._check_quota(call.account_id)
+        options = replace(options, format=options.format or self._settings.format,
+                          beep_s=self._settings.beep_s if options.beep_s is None else options.beep_s)
+        room, recording_id = self._room, manifest.new_id(self._clock())
+        recording = Recording(recording_id, call, options, self._settings.work_directory, room.bank, room.taps,
+                              room.writer, self._loop, self._told)
+        recording.start()
+        self._running[call.id] = recording
+        self._lives[recording] = call.task(self._live(recording), "recording")
+        self._lives[recording].add_done_callback(lambda _: self.stop(recording, {"by": "call"}))
+        if call.mask.is_on:
+            recording.mask(call.mask.by)
+        call.publish("recording.started", leg_id=options.left.id, recording_id=recording_id, format=options.format)
         return recording
 
-    def _path(self, call: Call, options: RecordingOptions, recording_id: str) -> Path:
-        name = _FILE_NAME.sub("_", options.media_name or "").lstrip(".")[:_MAX_NAME] or recording_id
-        folder = self._directory / (call.account_id or "none") / time.strftime("%Y%m", time.gmtime())
-        return folder / (name if name.endswith(".wav") else f"{name}.wav")
+    def _check_quota(self, account_id: str | None) -> None:
+        quota_mb, used_mb = self._settings.keeping(account_id).quota_mb, self._room.finishing.used_mb(account_id)
+        if quota_mb and used_mb >= quota_mb:
+            raise RecordingError(f"the account's recordings take {used_mb:.0f} MB, and recordings.quota_mb is "
+                                 f"{quota_mb:g}")
 
-    def stop(self, recording: AnyRecording) -> None:
-        """End it; its file is closed shortly afterwards and `recording.stopped` follows."""
+    def stop(self, recording: AnyRecording, by: Mapping[str, str | None] | None = None) -> None:
+        """End it; its files are closed shortly afterwards and `recording.stopped` follows."""
         assert isinstance(recording, Recording)
-        if self._running.pop(recording.call, None) is None:
-            return
-        if recording.limit is not None:
-            recording.limit.cancel()
-        recording.take.manifest["stopped_by"] = "call" if recording.call.reason is not None else "request"
-        recording.take.end = self._bank.tick()  # from here on the manifest is the writer's
-        for leg in list(recording.rows):
-            self._let_go(recording, leg)
+        if self._running.get(recording.call.id) is recording:
+            del self._running[recording.call.id]
+        recording.stop(by or _BY_API)
+        life = self._lives.pop(recording, None)
+        if life is not None:
+            life.cancel()
 
-    def _call_ended(self, call: Call) -> None:
-        recording = self._running.get(call)
-        if recording is not None:
-            self.stop(recording)
+    async def _live(self, recording: Recording) -> None:
+        """As long as the conversation (hang-up cancels it) and the time limit."""
+        call, options = recording.call, recording.options
+        end_s, beep_s = self._loop.time() + options.time_limit_s, options.beep_s or 0.0
+        due_s = self._loop.time()
+        while (now_s := self._loop.time()) < end_s:
+            recording.follow()
+            if beep_s and now_s >= due_s:
+                self._beep(call)
+                due_s = now_s + beep_s
+            await asyncio.sleep(min(FOLLOW_S, end_s - now_s, due_s - now_s if beep_s else FOLLOW_S))
+        self._lives.pop(recording, None)
+        self.stop(recording, {"by": "time_limit"})
 
-    # -- following the people -----------------------------------------------------------------------------------
+    def _beep(self, call: Call) -> None:
+        if self._room.beeps is not None:
+            for leg in (call.a, call.b):
+                if leg is not None and leg.state is LegState.UP:
+                    self._room.beeps.recorded(leg)
+
+    # -- what others say ------------------------------------------------------------------------------------------
 
     def _heard(self, event: Event) -> None:
-        if event.name in ("call.leg_replaced", "call.answered"):
-            for recording in list(self._running.values()):
-                if recording.call.id == event.call_id:
-                    self._follow(recording)
+        """People come and go with events of the call; it is masked and unmasked by one."""
+        recording = self._running.get(event.call_id or "")
+        if recording is None or event.name.startswith(("recording.", "digit.")):
+            return
+        if event.name == "call.masked":
+            recording.mask(recording.call.mask.by)
+        elif event.name == "call.unmasked":
+            recording.unmask(dict(event.fields.get("by") or {}), int(event.fields.get("digits") or 0))
+        recording.follow()
 
-    def _follow(self, recording: Recording) -> None:
-        """Put the legs of the pair on the channels, each leg that was there before on its own."""
-        call, before = recording.call, recording.channels
-        left, right = before if before != (None, None) else (recording.options.left, None)
-        pair = [leg for leg in (call.a, call.b) if leg is not None and leg.state is not LegState.ENDED]
-        left = left if left in pair else next((leg for leg in pair if leg is not right), None)
-        right = right if right in pair else next((leg for leg in pair if leg is not left), None)
-        recording.channels = (left, right)
-        recording.take.rows = (self._row(recording, left), self._row(recording, right))
-        for gone in recording.rows.keys() - {left, right}:
-            self._let_go(recording, gone)
-        recording.segments.append({
-            "at_s": round(max(0, self._bank.tick() - recording.take.begin) * 0.02, 2),
-            "left": left.id if left else None, "right": right.id if right else None})
+    def _told(self, recording: Recording, what: str, why: str) -> None:
+        """By the recording, of the writer."""
+        if what != "closed":
+            self._publish(f"recording.{what}", recording, reason=why or None)
+            return
+        self.stop(recording)
+        log.log(logging.ERROR if why else logging.INFO, "recording %s: %.1f s%s", recording.id, recording.duration_s,
+                f": {why}" if why else "")
+        self._publish("recording.failed" if why else "recording.stopped", recording,
+                      duration_s=recording.duration_s, error=why or None)
+        facts = {**recording.manifest(), "error": why or None}
+        self._room.finishing.finish(recording.id, facts, manifest.orders(recording.options))
 
-    def _row(self, recording: Recording, leg: Leg | None) -> Row | None:
-        if leg is None:
-            return None
-        row = recording.rows.get(leg) or self._taps.tap(leg)
-        if row is not None:
-            recording.rows[leg] = row
-        return row
-
-    def _let_go(self, recording: Recording, leg: Leg) -> None:
-        del recording.rows[leg]
-        self._loop.call_later(_READ_S, self._taps.untap, leg)
-
-    # -- what the writer says -------------------------------------------------------------------------------------
-
-    def _written(self, take: Take, error: str | None) -> None:
-        """Writer thread: hand over."""
-        try:
-            self._loop.call_soon_threadsafe(self._closed, take, error)
-        except RuntimeError:
-            log.info("recording %s closed after the SIP loop", take.path)
-
-    def _closed(self, take: Take, error: str | None) -> None:
-        recording = next((r for r in self._running.values() if r.take is take), None)
-        if recording is not None:  # it failed while it ran
-            self.stop(recording)
-        name = "recording.failed" if error else "recording.stopped"
-        log_at = logging.ERROR if error else logging.INFO
-        log.log(log_at, "%s %s, %.1f s%s", name, take.path, take.duration_s, f": {error}" if error else "")
-        self._publish(name, take, error)
-
-    def _publish(self, name: str, take: Take, error: str | None) -> None:
-        self._events.publish(name, call_id=take.manifest.get("interaction_id"), leg_id=take.manifest.get("call_id"),
-                             account_id=take.manifest.get("account_id"), recording_id=take.manifest.get("id"),
-                             file=str(take.path), duration_s=take.duration_s, error=error)
+    def _publish(self, name: str, recording: Recording, **fields: Any) -> None:
+        call = recording.call
+        self._events.publish(name, call_id=call.id, leg_id=call.a.id, account_id=call.account_id,
+                             recording_id=recording.id, **fields)

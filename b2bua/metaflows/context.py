@@ -63,12 +63,14 @@ class RecordingOptions:
                       belongs to the call: when a leg is replaced, its successor takes its channel
     time_limit_s      it stops by itself after this
     min_s             a shorter one is thrown away
-    sample_rate_hz    None: the recorder's own choice
-    url, method       where to send it afterwards; None: it stays in the recordings directory
+    sample_rate_hz    None: that of the conference
+    url, method       where to send it afterwards; None: to the operator's bucket, if there is one
+    by                who started it, for the manifest
+    beep_s            both parties hear a beep so often; None: as the operator has set it
     """
 
     left: Leg
-    format: Literal["mp3", "wav"] = "wav"
+    format: Literal["mp3", "wav", "flac", "ogg"] | None = None
     time_limit_s: int = 10800
     min_s: int = 0
     sample_rate_hz: int | None = None
@@ -77,6 +79,8 @@ class RecordingOptions:
     origin: str | None = None
     url: str | None = None
     method: Literal["put", "post"] = "put"
+    by: Mapping[str, str | None] = field(default_factory=dict)
+    beep_s: float | None = None
 
 
 class Recording(Protocol):
@@ -90,15 +94,15 @@ class Recording(Protocol):
 class Recorder(Protocol):
     """Writes conversations to files. Returns at once: the writing happens on another thread.
 
-    It publishes recording.started, recording.stopped and recording.failed itself, and stops what still runs when the
-    call ends (`call.on_ended`) or the time limit is reached.
+    It publishes the recording.* events itself, stops what still runs when the call ends or the time limit is reached,
+    and is silent while the call is masked (`call.mask`).
     """
 
     def start(self, call: Call, options: RecordingOptions) -> Recording:
         """Begin now. Raises RecordingError."""
 
-    def stop(self, recording: Recording) -> None:
-        """End it and keep the file. Safe to repeat."""
+    def stop(self, recording: Recording, by: Mapping[str, str | None] | None = None) -> None:
+        """End it and keep the file; `by` is who did. Safe to repeat."""
 
     def running(self, call: Call) -> Recording | None:
         """The one that was started for this call and has not stopped."""
@@ -173,6 +177,7 @@ class Context:
     feedback   the presser wants to hear whether it worked
     captures   groups of the pattern that matched; None where no pattern did
     collected  the digits that matched a pattern; None where no pattern did
+    code       key of the code in its document; None where the API asked
     """
 
     call: Call
@@ -183,6 +188,13 @@ class Context:
     feedback: bool = False
     captures: tuple[str, ...] | None = None
     collected: str | None = None
+    code: str | None = None
+
+    @property
+    def by(self) -> dict[str, str | None]:
+        """Who asked for it, for what is kept of it."""
+        return {"by": "api" if self.code is None else "code", "code": self.code, "leg_id": self.leg.id,
+                "endpoint_id": self.endpoint.id if self.endpoint else None}
 
     @property
     def peer(self) -> Leg | None:

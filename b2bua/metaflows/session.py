@@ -55,7 +55,7 @@ class Session:
 
     def pressed(self, leg: Leg, digit: Digit) -> None:
         """A key went down on a leg of the pair."""
-        shown = {"digit": digit.digit} if self._parts.log_digits else {}
+        shown = {"digit": digit.digit} if self._may_show else {}
         self._call.publish("digit.heard", leg_id=leg.id, source=digit.source.value, **shown)
         press = self._outlet(leg).pressed(digit)
         if digit.digit == FLASH:
@@ -77,6 +77,10 @@ class Session:
         """Has this leg begun a code?"""
         return any(one.collector.deadline_s(side.name) is not None for one in self._listeners if not one.codes.shadow
                    for side in one.sides.values() if side.leg is leg)
+
+    @property
+    def _may_show(self) -> bool:
+        return self._parts.log_digits and not self._call.mask.is_on
 
     def changed(self, came: Leg | None = None) -> None:
         """Someone answered, or a leg was replaced; who came of his own accord is listened for."""
@@ -223,13 +227,13 @@ class Session:
     def _matched(self, one: Listener, side: Side, decision: Matched) -> None:
         match, tones = decision.match, self._parts.tones
         node = one.codes.node(match)
-        shown = {"key": match.key} if self._parts.log_digits else {}
+        shown = {"key": match.key} if self._may_show else {}
         self._tell("collector.matched", one, side, digits=decision.digits, kind=match.kind, module=label(node), **shown)
         feedback = one.codes.document.feedback == "tones"
         if feedback and tones is not None:
             tones.accepted(side.leg)
         self._executor.submit(node, Context(self._call, side.leg, one.owner, self._parts, one.endpoint, feedback,
-                                            match.captures, match.collected))
+                                            match.captures, match.collected, match.key))
 
     def _rejected(self, one: Listener, side: Side, decision: Rejected) -> None:
         held_s = self._loop.time() - side.kept[0].at_s if side.kept else 0.0
@@ -251,7 +255,7 @@ class Session:
             match, node = decision.match, codes.node(decision.match)
             if codes.is_shadowed(node):
                 delay_s = now_s - (side.last_s if press is None else press.at_s)
-                shown = {"key": match.key} if self._parts.log_digits else {}
+                shown = {"key": match.key} if self._may_show else {}
                 self._tell("metaflow.shadowed", one, side, outcome="matched", module=label(node), kind=match.kind,
                            place=codes.place(match), digits=decision.digits, delay_s=delay_s, **shown)
         elif isinstance(decision, Rejected):

@@ -67,6 +67,7 @@ class SipLeg(Leg):
         self._redirection: EndReason | None = None
         self._refused = False  # the far end's SDP takes no audio
         self._withheld = ""
+        self._masked = (False, False)  # is it, with its sound
         self._may_send = False
 
     def carried_by(self, dialog: Dialog) -> None:
@@ -164,6 +165,11 @@ class SipLeg(Leg):
             self._withheld = digits
             relay.withhold(self, digits)
 
+    def mask(self, on: bool, sound: bool) -> None:
+        """Told to the relay, again when media changed; who sends tones is silenced."""
+        self._masked = (on, sound)
+        relay.conceal(self, on, sound or self.ear.needs_listener)
+
     def send_info(self, content_type: str, body: str) -> None:
         """INFO with this body."""
         prm = pj.CallSendRequestParam()
@@ -254,6 +260,8 @@ class SipLeg(Leg):
             stats = pj.stream_stats(self._dialog.getId())
             self._codec = f"{stats.codec}/{stats.clock_rate_hz}".lower() if stats.valid else self._codec
         relay.withhold(self, self._withheld)
+        if self._masked[0]:
+            self.mask(*self._masked)
         self.emit(MediaChanged())
         self._host.media_changed(self)
         held = status == pj.PJSUA_CALL_MEDIA_REMOTE_HOLD

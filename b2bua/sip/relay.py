@@ -61,6 +61,13 @@ def withhold(leg: SipLeg, digits: str) -> None:
         pj.relay_withhold(leg.call_id, mask(digits))
 
 
+def conceal(leg: SipLeg, on: bool, sound: bool) -> None:
+    """No event of the leg goes to its partner while it is on, and with `sound` nothing else either."""
+    concealed = pj.RELAY_SILENCE if sound else pj.RELAY_WITHHOLD_DIGITS
+    if leg.call_id is not None:
+        pj.relay_mode(leg.call_id, concealed if on else pj.RELAY_FORWARD)
+
+
 def passed(leg: SipLeg, digit: str, stamp_ms: int) -> bool:
     """Has the partner got this press already? `stamp_ms` as of PJSIP's DTMF event."""
     return leg.call_id is not None and bool(pj.relay_passed(leg.call_id, EVENTS.index(digit), stamp_ms))

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 ACCEPTED = ((1000, 120),)  # Hz, ms
 REJECTED = ((400, 120), (400, 120))
+RECORDED = ((1400, 200),)
 PAUSE_MS = 60  # after each tone, and after each digit (ITU-T Q.24: at least 40)
 DIGIT_MS = (40, 6000)
 
@@ -39,6 +40,10 @@ class Tones:
     def rejected(self, leg: Leg) -> None:
         """That was none, or it could not be done."""
         self._beep(leg, REJECTED)
+
+    def recorded(self, leg: Leg) -> None:
+        """Somebody is recording what you say."""
+        self._beep(leg, RECORDED)
 
     def digit(self, leg: SipLeg, digit: str, duration_ms: int) -> None:
         """A press as a tone; presses that come while one sounds follow it."""

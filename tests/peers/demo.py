@@ -118,7 +118,8 @@ class Demo:
 
     def recording_stops(self) -> str:
         self.sidecar.wait_metric("b2bua_recordings_total", 1, STEP_S, outcome="stopped")
-        files = list(self.sidecar.recordings.rglob("*.wav"))
+        self.sidecar.wait_recorded()
+        files = list(self.sidecar.recordings.glob("*/*/*.wav"))
         check(len(files) == 1, f"{len(files)} WAV files in {self.sidecar.recordings}, not one")
         self.recording = files[0].relative_to(Path.cwd())
         return self.recording.name

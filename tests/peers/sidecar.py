@@ -73,7 +73,7 @@ class Sidecar:
         whole = {"store": f"sqlite:///{self.directory / 'b2bua.db'}", **config, "sip": sip,
                  "api": {**config.get("api", {}), "listen": f"127.0.0.1:{self.api_port}"},
                  "seed": str(self.directory / "seed.yaml"),
-                 "recordings": {"directory": str(self.recordings)},
+                 "recordings": {"directory": str(self.recordings), **config.get("recordings", {})},
                  "sounds": {"directory": str(self.directory / "sounds"), "cache": str(self.directory / "cache")}}
         path = self.directory / "b2bua.yaml"
         path.write_text(yaml.safe_dump(whole, sort_keys=False))
@@ -167,6 +167,14 @@ class Sidecar:
         """Until no call and no slot of the bank is in use."""
         self.wait_metric("b2bua_calls_active", 0, timeout_s)
         self.wait_metric("b2bua_bank_slots_in_use", 0, timeout_s)
+
+    def wait_recorded(self, timeout_s: float = 8.0) -> None:
+        """Until every recording that has ended is finished; raises AssertionError."""
+        end_s = time.monotonic() + timeout_s
+        while left := list((self.recordings / "work").glob("*")):
+            if time.monotonic() > end_s:
+                raise AssertionError(f"not finished: {left}")
+            time.sleep(POLL_S)
 
     def token(self) -> str:
         """Log in by API key (PUT /v2/api_auth)."""

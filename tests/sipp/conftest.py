@@ -51,6 +51,7 @@ def config(ports: dict[str, int]) -> dict[str, Any]:
     return {
         "sip": {"ring_timeout_s": 3, "silent_timeout_s": 2, "drain_s": 5},
         "media": {"ports": RTP_PORTS, "timeout_s": 8},
+        "recordings": {"min_free_mb": 0},
         "peers": {"trunk": peer(TRUNK), "pbx": peer(PBX, account=ACCOUNT_ID), "desk": peer(DESK, account=ACCOUNT_ID),
                   "tcp": peer(TCP, ";transport=tcp", account=ACCOUNT_ID), "silent": peer(SILENT),
                   **{f"fresh{host}": peer(f"127.0.0.{host}") for host in fresh}},
@@ -115,12 +116,13 @@ class Stage:
         return Device(self.calling(name, host, rtp_port=rtp.port, **options), rtp)
 
     def new_recordings(self, before: set[Path]) -> list[Path]:
-        """The recordings that were not there before."""
+        """The recordings that were not there before; all that were begun must have ended."""
+        self.sidecar.wait_recorded()
         return sorted(self.recordings() - before)
 
     def recordings(self) -> set[Path]:
-        """The WAV files in the recordings directory."""
-        return set(self.sidecar.recordings.rglob("*.wav"))
+        """The WAV files of finished recordings."""
+        return set(self.sidecar.recordings.glob("*/*/*.wav"))
 
 
 @pytest.fixture(scope="session")

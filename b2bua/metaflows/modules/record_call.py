@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""record_call: record the conversation. A recording belongs to the call, so either leg may stop it."""
+"""record_call: record the conversation. A recording belongs to the call, so either leg may stop or mask it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from b2bua.calls.call import Call
+from b2bua.calls.leg import LegState
 from b2bua.metaflows.context import Context, Outcome, Recorder, RecordingError, RecordingOptions, Report
-from b2bua.metaflows.model import Data, client_url
+from b2bua.metaflows.model import Data, client_url, extension
 
 MAX_TIME_LIMIT_S = 10800  # [s] KAZOO's media.max_recording_time_limit; the default as well
 
@@ -16,8 +18,10 @@ MAX_TIME_LIMIT_S = 10800  # [s] KAZOO's media.max_recording_time_limit; the defa
 class RecordCall(Data):
     """Start, stop or mask the recording of the call."""
 
-    action: Literal["mask", "unmask", "start", "stop", "toggle"] = Field("toggle", description="what to do")
-    format: Literal["mp3", "wav"] | None = Field(None, description="kind of file; default wav")
+    action: Literal["mask", "unmask", "start", "stop", "toggle"] = Field(
+        "toggle", description="what to do; mask: recordings are silent and digits reach nobody until unmask")
+    format: Literal["mp3", "wav", "flac", "ogg"] | None = Field(
+        None, description="kind of file (flac and ogg are ours); default: the operator's, mp3")
     label: str | None = Field(None, description="a remark that is kept with it")
     media_name: str | None = Field(None, description="name of the file")
     method: Literal["put", "post"] | None = Field(None, description="how to send it; default put")
@@ -25,38 +29,64 @@ class RecordCall(Data):
     record_min_sec: int | None = Field(None, description="shorter recordings are thrown away")
     record_on_answer: bool = Field(False, description="wait until the call is answered")
     record_on_bridge: bool = Field(False, description="wait until the parties talk")
-    record_sample_rate: int | None = Field(None, description="Hz")
+    record_sample_rate: int | None = Field(None, description="Hz, 8000 to 48000; default that of the conference")
     time_limit: int | None = Field(None, description="seconds; default and at most 10800")
     url: str | None = client_url(None, description="where to send it afterwards")
+    beep: float | None = extension(None, ge=0, description="both parties hear a beep every so many seconds; 0: never")
+    mask_time: float | None = extension(None, gt=0, description="a mask is lifted by itself after so many seconds")
+    mask_digits: int | None = extension(None, gt=0, description="a mask is lifted by itself after so many digits")
+    mask_sound: bool = extension(False, description="while masked the parties do not hear each other")
 
 
 async def run(context: Context, data: RecordCall) -> Report:
-    """Start, stop, or whichever of the two is due."""
+    """Start, stop, or whichever of the two is due; or turn the mask."""
+    if data.action == "mask":
+        context.call.mask.put_on(context.by, time_s=data.mask_time, digits=data.mask_digits, sound=data.mask_sound)
+        return Report(Outcome.STARTED)
+    if data.action == "unmask":
+        lifted = context.call.mask.lift(context.by)
+        return Report(Outcome.STOPPED) if lifted else Report(Outcome.FAILED, "nothing is masked")
     recorder = context.parts.recorder
     if recorder is None:
         return Report(Outcome.UNAVAILABLE, "there is no recorder")
-    if data.action in ("mask", "unmask"):
-        return Report(Outcome.UNAVAILABLE, "recordings cannot be masked yet")
     running = recorder.running(context.call)
     if data.action == "stop" or (data.action == "toggle" and running is not None):
         if running is None:
             return Report(Outcome.FAILED, "nothing is being recorded")
-        recorder.stop(running)
+        recorder.stop(running, context.by)
         return Report(Outcome.STOPPED)
     if running is not None:
         return Report(Outcome.STARTED, "it was being recorded already")
-    if data.record_on_answer or data.record_on_bridge:
-        await context.call.answered()
-    return _start(context, recorder, data)
+    if context.call.answered_s is None and (data.record_on_answer or data.record_on_bridge or not _is_heard(context)):
+        context.call.task(_later(context.call, recorder, _options(context, data)), "record_call")
+        return Report(Outcome.STARTED, "it begins with the answer")
+    return _start(context.call, recorder, _options(context, data))
 
 
-def _start(context: Context, recorder: Recorder, data: RecordCall) -> Report:
-    options = RecordingOptions(
-        left=context.owner, format=data.format or "wav", method=data.method or "put", url=data.url,
+def _is_heard(context: Context) -> bool:
+    pair = (context.call.a, context.call.b)
+    return any(leg is not None and leg.port is not None and leg.state is not LegState.ENDED for leg in pair)
+
+
+async def _later(call: Call, recorder: Recorder, options: RecordingOptions) -> None:
+    await call.answered()
+    if recorder.running(call) is None:
+        report = _start(call, recorder, options)
+        if report.outcome is Outcome.FAILED:
+            call.publish("recording.failed", leg_id=options.left.id, error=report.reason)
+
+
+def _options(context: Context, data: RecordCall) -> RecordingOptions:
+    return RecordingOptions(
+        left=context.owner, format=data.format, method=data.method or "put", url=data.url,
         time_limit_s=min(data.time_limit or MAX_TIME_LIMIT_S, MAX_TIME_LIMIT_S), min_s=max(data.record_min_sec or 0, 0),
-        sample_rate_hz=data.record_sample_rate, media_name=data.media_name, label=data.label, origin=data.origin)
+        sample_rate_hz=data.record_sample_rate, media_name=data.media_name, label=data.label, origin=data.origin,
+        by=context.by, beep_s=data.beep)
+
+
+def _start(call: Call, recorder: Recorder, options: RecordingOptions) -> Report:
     try:
-        recorder.start(context.call, options)
+        recorder.start(call, options)
     except RecordingError as error:
         return Report(Outcome.FAILED, str(error))
     return Report(Outcome.STARTED)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import resource
 import signal
 import threading
@@ -16,8 +15,10 @@ import soundfile
 
 from b2bua.media import recorder
 from b2bua.media.bank import BankView
-from b2bua.media.recorder import Take, Writer
+from b2bua.media.recorder import Rows, Take, Writer
 from tests.b2bua.media.fake_bank import FakeBank, Tap
+
+LEFT_RIGHT: Rows = (Tap(0), Tap(1))
 
 
 class Studio:
@@ -27,23 +28,25 @@ class Studio:
         self.folder = folder
         self.bank = FakeBank(**bank)
         self.writer = Writer(BankView(self.bank))
-        self.done: dict[str, str | None] = {}
-        self.finished = threading.Event()
+        self.told: list[tuple[str, str, str]] = []
 
-    def take(self, name: str = "one.wav", right: Tap | None = Tap(1)) -> Take:  # noqa: B008 - never changed
-        take = Take(self.folder / name, (Tap(0), right), self.bank.tick(), {"id": name}, self._done)
+    def take(self, name: str = "one.wav", rows: Rows = LEFT_RIGHT) -> Take:
+        tick = self.bank.tick()
+        take = Take(self.folder / name, ((tick, rows),), tick, self._told)
         self.writer.add(take)
         return take
 
-    def _done(self, take: Take, error: str | None) -> None:
-        self.done[take.path.name] = error
-        self.finished.set()
+    def _told(self, take: Take, what: str, why: str) -> None:
+        self.told.append((take.path.name, what, why))
 
-    def heard(self, path: Path) -> list[tuple[int, int]]:
-        """Left and right, one pair a frame."""
-        sound, rate_hz = soundfile.read(path, dtype="int16")
+    def closed(self, name: str) -> bool:
+        return any((one, what) == (name, "closed") for one, what, _ in self.told)
+
+    def heard(self, path: Path) -> list[tuple[int, ...]]:
+        """All channels, one tuple a frame."""
+        sound, rate_hz = soundfile.read(path, dtype="int16", always_2d=True)
         assert rate_hz == BankView(self.bank).rate_hz
-        return [(int(left), int(right)) for left, right in sound[::self.bank.frame_samples()]]
+        return [tuple(int(value) for value in frame) for frame in sound[::self.bank.frame_samples()]]
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -56,6 +59,7 @@ def until(true: Callable[[], bool]) -> None:
 @pytest.fixture
 def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
     monkeypatch.setattr(recorder, "PERIOD_S", 0.001)
+    monkeypatch.setattr(recorder, "RETRY_S", 0.01)
     studio = Studio(tmp_path / "deep" / "down", ring_frames=16)
     yield studio
     studio.writer.stop()
@@ -71,16 +75,16 @@ def test_two_legs_are_two_channels_from_begin_to_end(studio: Studio) -> None:
     studio.bank.speak(8, 8)
     studio.writer.start()
     studio.writer.stop()
-    assert studio.done == {"one.wav": None}
+    assert studio.told == [("one.wav", "closed", "")]
     assert studio.heard(take.path) == [(value, -value) for value in range(1, 6)]
 
 
-def test_a_side_that_nobody_speaks_on_is_silent(studio: Studio) -> None:
-    take = studio.take(right=None)
+def test_a_side_that_nobody_speaks_on_is_silent_and_one_person_is_one_channel(studio: Studio) -> None:
+    take, alone = studio.take(rows=(Tap(0), None)), studio.take("two.wav", (Tap(1),))
     studio.bank.speak(5, 6)
     studio.writer.start()
     studio.writer.stop()
-    assert studio.heard(take.path) == [(5, 0)]
+    assert (studio.heard(take.path), studio.heard(alone.path)) == ([(5, 0)], [(6,)])
 
 
 def test_a_long_recording_is_written_piece_by_piece_round_the_ring(studio: Studio) -> None:
@@ -89,13 +93,35 @@ def test_a_long_recording_is_written_piece_by_piece_round_the_ring(studio: Studi
     for value in range(100):
         studio.bank.speak(value, -value)
         until(lambda: take.next == studio.bank.tick())
-    take.rows = (take.rows[1], take.rows[0])
-    studio.bank.speak(1, 2)
-    until(lambda: take.next == studio.bank.tick())
     take.end = studio.bank.tick()
-    until(lambda: bool(studio.done))
-    assert studio.heard(take.path) == [*((value, -value) for value in range(100)), (2, 1)]
-    assert (take.overruns, studio.writer.overruns) == (0, 0)
+    until(lambda: studio.closed("one.wav"))
+    assert studio.heard(take.path) == [(value, -value) for value in range(100)]
+    assert (take.gaps, studio.writer.overruns) == ([], 0)
+
+
+def test_who_takes_a_channel_is_heard_from_his_tick_on_however_late_the_writer_comes(studio: Studio) -> None:
+    take = studio.take()
+    studio.bank.speak(1, 2, 3)
+    studio.bank.speak(1, 2, 3)
+    take.plan = (*take.plan, (studio.bank.tick(), (Tap(2), Tap(1))))
+    studio.bank.speak(1, 2, 3)
+    take.plan = (*take.plan, (studio.bank.tick(), (Tap(2), None)))
+    studio.bank.speak(1, 2, 3)
+    studio.writer.start()
+    studio.writer.stop()
+    assert studio.heard(take.path) == [(1, 2), (1, 2), (3, 2), (3, 0)]
+
+
+def test_F83_masked_ticks_are_silence_on_all_channels_and_keep_their_length(studio: Studio) -> None:
+    studio.bank.speak(9, 9)
+    take = studio.take()
+    for value in range(1, 9):
+        studio.bank.speak(value, -value)
+    take.masked = ((3, 5), (7, None))
+    studio.writer.start()
+    studio.writer.stop()
+    assert [left for left, _ in studio.heard(take.path)] == [1, 2, 0, 0, 5, 6, 0, 0]
+    assert all(left == -right for left, right in studio.heard(take.path))
 
 
 def test_what_was_written_opens_while_the_recording_runs(studio: Studio) -> None:
@@ -106,7 +132,7 @@ def test_what_was_written_opens_while_the_recording_runs(studio: Studio) -> None
     assert studio.heard(take.path) == [(3, 4)]
 
 
-def test_an_overrun_is_silence_counted_and_told(studio: Studio, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_overrun_is_silence_in_step_counted_and_told(studio: Studio) -> None:
     take = studio.take()
     for value in range(1, 21):
         studio.bank.speak(value, value)
@@ -114,87 +140,77 @@ def test_an_overrun_is_silence_counted_and_told(studio: Studio, caplog: pytest.L
     studio.writer.stop()
     lost = 20 - 16 + 1
     assert studio.heard(take.path) == [(0, 0)] * lost + [(value, value) for value in range(lost + 1, 21)]
-    assert (take.overruns, studio.writer.overruns) == (2 * lost, 2 * lost)
-    assert f"{lost * 20} ms overwritten" in caplog.text
-    assert json.loads(take.path.with_suffix(".json").read_text())["overrun_ms"] == 2 * lost * 20
+    assert (take.gaps[0], studio.writer.overruns) == ((0, 4), 4 + 2)
+    assert [what for _, what, _ in studio.told] == ["paused", "resumed", "closed"]
+    assert "too slow" in studio.told[0][2]
 
 
-def test_the_manifest_lies_beside_the_audio(studio: Studio) -> None:
+def test_notes_are_written_before_a_take_is_closed_and_the_last_one_stays(studio: Studio) -> None:
     take = studio.take()
-    for _ in range(10):
-        studio.bank.speak(1, 1)
-    studio.writer.start()
-    studio.writer.stop()
-    assert json.loads(take.path.with_suffix(".json").read_text()) == {
-        "id": "one.wav", "file": "one.wav", "duration_ms": 200, "sample_rate_hz": 200, "overrun_ms": 0, "error": None}
-    assert sorted(path.name for path in studio.folder.iterdir()) == ["one.json", "one.wav"]
-
-
-def test_a_recording_of_nothing_is_an_empty_file(studio: Studio) -> None:
-    take = studio.take()
+    studio.writer.note(studio.folder / "one.json", "first")
+    studio.writer.note(studio.folder / "one.json", "last")
     take.end = studio.bank.tick()
     studio.writer.start()
-    studio.writer.stop()
-    assert studio.heard(take.path) == []
+    until(lambda: studio.closed("one.wav"))
+    assert (studio.folder / "one.json").read_text() == "last"
+    assert studio.heard(take.path) == []  # a recording of nothing is a file, too
 
 
-def test_a_name_that_is_taken_costs_neither_recording(studio: Studio) -> None:
-    first, second = studio.take(), studio.take()
-    studio.bank.speak(1, 2)
-    studio.writer.start()
-    studio.writer.stop()
-    assert first.path != second.path
-    assert studio.heard(first.path) == studio.heard(second.path) == [(1, 2)]
-    assert set(studio.done.values()) == {None}
-    assert len(list(studio.folder.glob("*.json"))) == 2
-
-
-def test_an_unwritable_directory_fails_that_recording_only(studio: Studio) -> None:
+def test_an_unwritable_directory_pauses_that_recording_only(studio: Studio) -> None:
     studio.folder.mkdir(parents=True)
     (studio.folder / "file").write_text("in the way")
-    good = studio.take()
-    studio.take("file/bad.wav")
+    good, bad = studio.take(), studio.take("file/bad.wav")
     studio.writer.start()
     studio.bank.speak(1, 2)
-    until(lambda: "bad.wav" in studio.done)
-    assert studio.done["bad.wav"]
+    until(lambda: ("bad.wav", "paused") in [told[:2] for told in studio.told])
     studio.bank.speak(3, 4)
+    until(lambda: good.next == 2)
+    (studio.folder / "file").unlink()
+    until(lambda: ("bad.wav", "resumed", "") in studio.told)
     studio.writer.stop()
-    assert studio.heard(good.path) == [(1, 2), (3, 4)]
+    assert studio.heard(good.path) == studio.heard(bad.path) == [(1, 2), (3, 4)]
 
 
-def test_on_a_full_disk_the_take_is_closed_and_what_was_written_opens(studio: Studio) -> None:
+def test_a_full_disk_pauses_it_and_it_goes_on_in_step(studio: Studio) -> None:
     """The limit of file sizes stands for the full disk."""
     before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     studio.writer.start()
     take = studio.take()
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
-        for value in range(1, 300):
-            if studio.done:
-                break
+        for value in range(1, 150):
             studio.bank.speak(value, -value)
-            until(lambda: bool(studio.done) or take.next == studio.bank.tick())
+            until(lambda: bool(take.paused) or take.next == studio.bank.tick())
+        until(lambda: ("one.wav", "paused") in [told[:2] for told in studio.told])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
-    assert studio.done["one.wav"]
-    heard = studio.heard(take.path)
-    assert len(heard) > 100
-    assert heard == [(value, -value) for value in range(1, len(heard) + 1)]
-    again = studio.take("two.wav")
-    studio.bank.speak(5, 6)
+    until(lambda: ("one.wav", "resumed", "") in studio.told)
+    studio.bank.speak(200, -200)
     studio.writer.stop()
-    assert studio.heard(again.path) == [(5, 6)]
+    heard = studio.heard(take.path)
+    assert len(heard) == 150
+    assert all(left == -right for left, right in heard)
+    assert all(left in (0, value) for value, (left, _) in enumerate(heard[:149], 1))
+    assert heard[-1] == (200, -200)
+    assert 0 < [left for left, _ in heard].count(0) <= sum(end - begin for begin, end in take.gaps)
 
 
-def test_a_bug_in_whoever_is_told_does_not_stop_the_thread(studio: Studio) -> None:
-    take = studio.take()
-    take.manifest["label"] = object()  # no JSON
-    good = studio.take("good.wav")
+def test_too_little_free_space_is_a_full_disk(tmp_path: Path, studio: Studio) -> None:
+    studio.writer = Writer(BankView(studio.bank), min_free_mb=1e12)
+    studio.take()
+    studio.writer.start()
+    studio.bank.speak(1, 2)
+    until(lambda: bool(studio.told))
+    assert studio.told[0][1] == "paused"
+    assert "recordings.min_free_mb" in studio.told[0][2]
+
+
+def test_a_bug_in_one_recording_does_not_stop_the_thread(studio: Studio) -> None:
+    bad, good = studio.take("bad.wav", (Tap(99), None)), studio.take("good.wav")
     studio.bank.speak(1, 2)
     studio.writer.start()
     studio.writer.stop()
     assert studio.heard(good.path) == [(1, 2)]
-    assert studio.done["good.wav"] is None
-    assert studio.done["one.wav"]
+    assert ("good.wav", "closed", "") in studio.told
+    assert bad.path.name in [name for name, what, why in studio.told if what == "closed" and why]

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What lies in the recordings directory afterwards: formats, names, quotas, what a dead process left."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from b2bua.media import recorder
+from b2bua.metaflows.context import RecordingError
+from tests.b2bua.calls.stage import ACCOUNT
+from tests.b2bua.media.studio import Studio, files, heard_of, until
+from tests.fakes import FlyingLoop, in_no_time
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "PERIOD_S", 0.001)
+
+
+@in_no_time
+@pytest.mark.parametrize("format_", ["mp3", "flac", "ogg", "wav"])
+async def test_F85_format_and_sample_rate_are_as_asked(tmp_path: Path, format_: str) -> None:
+    studio = Studio(tmp_path)
+    call, _, _ = studio.stage.talks()
+    recording = studio.start(call, format=format_, sample_rate_hz=16000)
+    studio.speak(50)
+    await studio.close()
+    found = soundfile.info(studio.path(recording))
+    assert (found.samplerate, found.channels, found.format) == (16000, 2, format_.upper())
+    assert found.duration == pytest.approx(1.0, abs=0.08)  # mp3 has frames of 36 ms
+    manifest = studio.manifest(recording)
+    assert (manifest["media_type"], manifest["tracks"][0]["sample_rate_hz"]) == (format_, 16000)
+    assert manifest["content_type"] == {"mp3": "audio/mpeg"}.get(format_, f"audio/{format_}")
+
+
+@in_no_time
+async def test_F85_what_is_shorter_than_record_min_sec_is_thrown_away(tmp_path: Path) -> None:
+    studio = Studio(tmp_path)
+    call, _, _ = studio.stage.talks()
+    studio.start(call, min_s=1)
+    studio.speak(10)
+    await studio.close()
+    assert [path for path in files(tmp_path) if path.is_file()] == []
+    assert len(studio.stage.events("recording.discarded")) == 1
+
+
+@in_no_time
+async def test_with_its_quota_used_up_an_account_records_nothing_more(tmp_path: Path) -> None:
+    studio = Studio(tmp_path, quota_mb=0.01)
+    call, _, _ = studio.stage.talks()
+    studio.start(call)
+    studio.speak(60)
+    await studio.close()
+    again = Studio(tmp_path, quota_mb=0.01)
+    await asyncio.sleep(0)
+    until(lambda: again.shelf.used_mb(ACCOUNT) > 0.01)
+    call, _, _ = again.stage.talks()
+    with pytest.raises(RecordingError, match=r"recordings\.quota_mb"):
+        again.start(call)
+    await again.close()
+
+
+@in_no_time
+async def test_what_a_process_that_died_has_left_is_finished_at_the_next_start(tmp_path: Path) -> None:
+    studio = Studio(tmp_path)
+    call, _, _ = studio.stage.talks()
+    recording = studio.start(call, format="flac")
+    call.mask.put_on({"by": "api"})
+    studio.speak(2)
+    call.mask.lift({"by": "api"})
+    studio.speak(5)
+    studio.written(recording)
+    left = tmp_path / "left"
+    shutil.copytree(tmp_path / "work", left / "work")  # as the disk is when it dies
+    await studio.close()
+    again = Studio(left)
+    await heard_of(again, "recording.stored")
+    await again.close()
+    manifest = again.manifest(recording)
+    assert (manifest["interrupted"], manifest["stopped_by"], manifest["status"]) == (True, {"by": "crash"}, "stored")
+    assert again.heard(again.path(recording)) == [(0, 0)] * 2 + [(1, 2)] * 5
+    assert files(left / "work") == []
+
+
+hostile = st.one_of(st.text(max_size=300), st.sampled_from(["../../../etc/passwd", "/etc/passwd", "..", ".", "a/../b",
+                                                            "a\\b", "x\0y", "CON", ".hidden", "é" * 300, "a" * 400]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(name=hostile)
+def test_a_hostile_media_name_stays_inside_the_directory(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
+    directory = tmp_path_factory.mktemp("r")
+
+    async def main() -> None:
+        studio = Studio(directory / "recordings")
+        call, _, _ = studio.stage.talks()
+        studio.start(call, media_name=name)
+        studio.speak(1)
+        await studio.close()
+        assert len(studio.stage.events("recording.stopped")) == 1
+
+    with asyncio.Runner(loop_factory=FlyingLoop) as runner:
+        runner.run(main())
+    made = [path for path in files(directory) if path.is_file()]
+    folder = directory / "recordings" / ACCOUNT
+    assert len(made) == 2
+    assert all(path.parent.parent == folder and not path.name.startswith(".") for path in made)
