@@ -15,6 +15,7 @@ from b2bua.api.health_routes import health_routes
 from b2bua.api.metaflow_routes import metaflow_routes
 from b2bua.api.openapi import describe
 from b2bua.api.parts import ApiParts
+from b2bua.api.recording_routes import recording_routes
 from b2bua.api.schema_routes import schema_routes
 from b2bua.api.tokens import Tokens
 from b2bua.api.webhook_routes import webhook_routes
@@ -32,6 +33,8 @@ def create_app(parts: ApiParts) -> FastAPI:
     app.include_router(channel_routes(parts.live))
     app.include_router(event_routes(parts, tokens))
     app.include_router(webhook_routes(parts.store))
+    if parts.recordings is not None:
+        app.include_router(recording_routes(parts.recordings))
     app.include_router(schema_routes())
     app.add_middleware(Front, parts=parts, tokens=tokens, routes=app.router.routes)
     describe(app)

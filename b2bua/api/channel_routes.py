@@ -16,7 +16,7 @@ from b2bua.api.live import LiveCalls
 from b2bua.api.metaflow_routes import checked_metaflows
 
 ThisRequest = Annotated[Asked, Depends(asked_of)]
-ACTIONS = ("transfer", "hangup", "break", "callflow", "intercept")
+ACTIONS = ("transfer", "hangup", "break", "callflow", "intercept", "record_call")
 OWN_KEYS = ("action",)
 
 
@@ -52,7 +52,7 @@ def _one_channel(router: APIRouter, live: LiveCalls) -> None:
 
     @router.post("/channels/{uuid}")
     async def act(asked: ThisRequest, account_id: str, uuid: str) -> Response:
-        """transfer, hangup, break, callflow or intercept."""
+        """transfer, hangup, break, callflow, intercept or (ours) record_call: start, stop, mask, unmask."""
         leg = await _leg(live, account_id, uuid)
         action, data = _asked_action(asked)
         if action not in ACTIONS:
@@ -89,6 +89,8 @@ def unknown_channel(uuid: str) -> Refused:
 def _asked_action(asked: Asked) -> tuple[Any, dict[str, Any]]:
     """POST looks for the action in data, then in the query, then in the envelope."""
     data = asked.data if isinstance(asked.data, dict) else {}
+    if "record_call" in (asked.query.get("action"), asked.envelope.get("action")):
+        return "record_call", dict(data)  # the module has an action of its own in its data
     action = data.get("action") or asked.query.get("action") or asked.envelope.get("action")
     return action, {key: value for key, value in data.items() if key not in OWN_KEYS}
 
@@ -111,6 +113,8 @@ def _check(action: str, data: dict[str, Any], leg: Mapping[str, Any]) -> None:
             raise required("target", "No target destination specified")
         kind = next((data.pop(key) for key in ("transfer-type", "Transfer-Type") if key in data), "blind")
         data.setdefault("transfer_type", kind)
+    if action == "record_call":
+        checked_metaflows({"module": action, "data": data}, "metaflow")
     if action == "intercept":
         for key, message in (("target_type", "No target type specified"), ("target_id", "No target id specified")):
             if not isinstance(data.get(key), str) or not data[key]:

@@ -115,9 +115,10 @@ class Asked:
         """What the client sent."""
         return self.envelope.get("data")
 
-    def answer(self, data: Any, *, status: int = 200, revision: str | None = None) -> Response:
-        """Success."""
-        body: dict[str, Any] = {"data": data, "status": "success"}
+    def answer(self, data: Any, *, status: int = 200, revision: str | None = None,
+               more: Mapping[str, Any] | None = None) -> Response:
+        """Success; `more` stands beside the data (KAZOO's next_start_key, for one)."""
+        body: dict[str, Any] = {"data": data, "status": "success", **(more or {})}
         if revision is not None:
             body["revision"] = revision
         return self._wrapped(body, status)

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from b2bua.api.live import LiveCalls, NoCalls
 from b2bua.api.stream import EventStream
+from b2bua.media.shelf import Shelf
 from b2bua.store import Store
 from config.settings import Api
 
@@ -21,6 +22,7 @@ class ApiParts:
 
     sip_ready   may be called from the API thread: is SIP listening and taking calls?
     events      subscribe its `publish` to the calls' events, and those who listen by API hear them
+    recordings  what is recorded; None: the routes are not there
     pbx_codes   codes of the PBX itself, for the checker
     secret      signs tokens; empty: the store's own, which all sidecars on one database share
     clock       wall-clock seconds since the epoch
@@ -32,6 +34,7 @@ class ApiParts:
     sip_ready: Callable[[], bool]
     live: LiveCalls = field(default_factory=NoCalls)
     events: EventStream = field(default_factory=EventStream)
+    recordings: Shelf | None = None
     pbx_codes: tuple[str, ...] = ()
     secret: str = ""
     clock: Callable[[], float] = time.time

@@ -15,7 +15,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from b2bua.api import ActResult, ApiParts, create_app
+from b2bua.media.shelf import Shelf
 from b2bua.store import Store
+from config.recordings import Recordings
 from config.settings import Api
 
 A, CHILD, OTHER = "a" * 32, "c" * 32, "0" * 32
@@ -100,7 +102,8 @@ async def api(tmp_path: Path, seeded: Path) -> AsyncIterator[Running]:
     store = Store(f"sqlite:///{tmp_path}/b2bua.db")
     await store.open()
     clock, live, ready = Clock(), FakeLive(), [True]
-    parts = ApiParts(store, Api(), CollectorRegistry(), lambda: ready[0], live, clock=clock)
+    parts = ApiParts(store, Api(), CollectorRegistry(), lambda: ready[0], live, clock=clock,
+                     recordings=Shelf(Recordings(directory=tmp_path / "recordings")))
     transport = httpx.ASGITransport(app=create_app(parts))
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as http:
         yield Running(http, store, clock, live, ready, parts)
