@@ -35,28 +35,51 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class _Account:
-    """One account's endpoints, by everything they are asked for."""
+    """One account's documents, and where its numbers lead. Endpoints are made when somebody asks for them: an account
+    may have ten thousand devices, and a change of one should not cost the making of all.
+
+    reached   number or username -> id of the device or user
+    owned     user id -> ids of the user's devices
+    """
 
     document: Document
-    by_number: Mapping[str, Endpoint]
-    by_id: Mapping[str, Endpoint]
-    devices_of: Mapping[str, Sequence[Endpoint]]
-    numbers_of: Mapping[str, Sequence[str]]
+    users: Mapping[str, Document]
+    devices: Mapping[str, Document]
+    reached: Mapping[str, str]
+    owned: Mapping[str, Sequence[str]]
 
     @classmethod
     def build(cls, document: Document) -> _Account:
-        by_number: dict[str, Endpoint] = {}
-        by_id: dict[str, Endpoint] = {}
-        devices_of: dict[str, list[Endpoint]] = {}
-        numbers_of: dict[str, list[str]] = {}
-        for endpoint, numbers in _endpoints(document):
-            by_id[endpoint.id] = endpoint
-            if endpoint.kind == "device" and endpoint.owner_id is not None:
-                devices_of.setdefault(endpoint.owner_id, []).append(endpoint)
-            for number in numbers:
-                if by_number.setdefault(number, endpoint) is endpoint:
-                    numbers_of.setdefault(endpoint.id, []).append(number)
-        return cls(document, by_number, by_id, devices_of, numbers_of)
+        users = {user["id"]: user for user in document.get("users", ())}
+        devices = {device["id"]: device for device in document.get("devices", ())}
+        reached: dict[str, str] = {}
+        owned: dict[str, list[str]] = {}
+        for device_id, device in devices.items():
+            if (owner_id := device.get("owner_id")) is not None:
+                owned.setdefault(owner_id, []).append(device_id)
+        for kind in (devices, users):
+            for document_id, one in kind.items():
+                for number in _numbers(one):
+                    reached.setdefault(number, document_id)
+        return cls(document, users, devices, reached, owned)
+
+    def endpoint(self, document_id: str | None) -> Endpoint | None:
+        """The device, user, or the account itself."""
+        if document_id is None:
+            return None
+        if (device := self.devices.get(document_id)) is not None:
+            owner_id = device.get("owner_id")
+            return self._made("device", device, owner_id, self.users.get(owner_id or "", {}))
+        if (user := self.users.get(document_id)) is not None:
+            return self._made("user", user, document_id)
+        return self._made("account", self.document, None) if document_id == self.document.get("id") else None
+
+    def _made(self, kind: Literal["device", "user", "account"], one: Document, owner_id: str | None,
+              *owner: Document) -> Endpoint:
+        documents = [one, *owner] if kind == "account" else [self.document, one, *owner]  # outermost first
+        metaflows = tuple(document["metaflows"] for document in documents if document.get("metaflows"))
+        return Endpoint(self.document["id"], kind, one["id"], one.get("name", ""), owner_id, metaflows,
+                        _music(*documents), kind == "account" or all(map(_rings, (one, *owner))))
 
 
 _NOBODY = _Account({}, {}, {}, {}, {})
@@ -88,35 +111,24 @@ class Directory:
 
     def by_number(self, account_id: str, number: str) -> Endpoint | None:
         """The device or user whose `numbers` or `sip.username` has this user part; a device wins over a user."""
-        return self._accounts.get(account_id, _NOBODY).by_number.get(number)
+        account = self._accounts.get(account_id, _NOBODY)
+        return account.endpoint(account.reached.get(number))
 
     def by_id(self, account_id: str, document_id: str) -> Endpoint | None:
         """The device, user, or (for its own id) account."""
-        return self._accounts.get(account_id, _NOBODY).by_id.get(document_id)
+        return self._accounts.get(account_id, _NOBODY).endpoint(document_id)
 
-    def devices_of(self, account_id: str, user_id: str) -> Sequence[Endpoint]:
+    def devices_of(self, account_id: str, user_id: str) -> list[Endpoint]:
         """The devices that a user owns, in stored order."""
-        return self._accounts.get(account_id, _NOBODY).devices_of.get(user_id, ())
+        account = self._accounts.get(account_id, _NOBODY)
+        found = (account.endpoint(device_id) for device_id in account.owned.get(user_id, ()))
+        return [device for device in found if device is not None]
 
-    def numbers_of(self, account_id: str, document_id: str) -> Sequence[str]:
+    def numbers_of(self, account_id: str, document_id: str) -> list[str]:
         """The user parts that reach an endpoint."""
-        return self._accounts.get(account_id, _NOBODY).numbers_of.get(document_id, ())
-
-
-def _endpoints(account: Document) -> Iterable[tuple[Endpoint, list[str]]]:
-    account_id, own = account["id"], account.get("metaflows") or {}
-    users = {user["id"]: user for user in account.get("users", ())}
-    for device in account.get("devices", ()):
-        owner_id = device.get("owner_id")
-        owner = users.get(owner_id, {})
-        documents = (own, device.get("metaflows"), owner.get("metaflows"))
-        yield Endpoint(account_id, "device", device["id"], device.get("name", ""), owner_id, _present(documents),
-                       _music(account, device, owner), _rings(device) and _rings(owner)), _numbers(device)
-    for user in users.values():
-        yield Endpoint(account_id, "user", user["id"], user.get("name", ""), user["id"],
-                       _present((own, user.get("metaflows"))), _music(account, user), _rings(user)), _numbers(user)
-    yield Endpoint(account_id, "account", account_id, account.get("name", ""), None, _present((own,)),
-                   _music(account)), []
+        account = self._accounts.get(account_id, _NOBODY)
+        document = account.devices.get(document_id) or account.users.get(document_id) or {}
+        return [number for number in _numbers(document) if account.reached.get(number) == document_id]
 
 
 def _music(*documents: Document) -> str | None:
@@ -129,11 +141,7 @@ def _rings(document: Document) -> bool:
     return document.get("enabled") is not False and not (document.get("do_not_disturb") or {}).get("enabled")
 
 
-def _present(documents: Iterable[Document | None]) -> tuple[Document, ...]:
-    return tuple(document for document in documents if document)
-
-
 def _numbers(document: Document) -> list[str]:
+    numbers = [str(number) for number in document.get("numbers") or ()]
     username = (document.get("sip") or {}).get("username")
-    numbers = [str(number) for number in document.get("numbers") or ()] + ([str(username)] if username else [])
-    return list(dict.fromkeys(numbers))
+    return list(dict.fromkeys([*numbers, str(username)])) if username else numbers

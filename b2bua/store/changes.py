@@ -23,10 +23,10 @@ async def existing(connection: AsyncConnection, ref: Ref) -> Record:
     return found[0]
 
 
-async def save(connection: AsyncConnection, ref: Ref, document: Mapping[str, Any], revision: str) -> Record:
+async def save(connection: AsyncConnection, ref: Ref, document: Mapping[str, Any], revision: str, now: int) -> Record:
     """Put a document in place of the old one."""
     table = rows.TABLES[ref.kind]
-    values: Json = {"document": document, "revision": revision}
+    values: Json = {"document": document, "revision": revision, "changed": now}
     if ref.kind == "device":
         values["owner_id"] = document.get("owner_id")
     await connection.execute(_where(sa.update(table), ref).values(**values))
@@ -44,9 +44,9 @@ async def insert(connection: AsyncConnection, ref: Ref, document: Json, now: int
     """A new document; its id must be new too. raises UnknownDocument when the account is"""
     record = Record(document, rows.next_revision(None, document))
     values: Json = {"id": ref.id, "document": document, "revision": record.revision, "deleted": False,
-                    "position": _place([], now)}
+                    "changed": now, "position": _place([], now)}
     if ref.kind == "account":
-        values |= {"parent_id": parent_id, "changed": now, "api_key_sha256": api_key and rows.key_hash(api_key)}
+        values |= {"parent_id": parent_id, "api_key_sha256": api_key and rows.key_hash(api_key)}
     else:
         await existing(connection, Ref(ref.account_id, "account", ref.account_id))
         values |= {"account_id": ref.account_id, "owner_id": document.get("owner_id")}
@@ -54,21 +54,22 @@ async def insert(connection: AsyncConnection, ref: Ref, document: Json, now: int
     return record
 
 
-async def remove(connection: AsyncConnection, ref: Ref) -> Record:
+async def remove(connection: AsyncConnection, ref: Ref, now: int) -> Record:
     """Mark as deleted; what it was. An account loses its api key with it."""
     old = await existing(connection, ref)
-    values: Json = {"deleted": True, "revision": rows.next_revision(old.revision, old.document)}
+    values: Json = {"deleted": True, "changed": now, "revision": rows.next_revision(old.revision, old.document)}
     if ref.kind == "account":
         values["api_key_sha256"] = None
     await connection.execute(_where(sa.update(rows.TABLES[ref.kind]), ref).values(**values))
     return Record(old.document, values["revision"])
 
 
-async def set_api_key(connection: AsyncConnection, account_id: str, api_key: str) -> None:
+async def set_api_key(connection: AsyncConnection, account_id: str, api_key: str, now: int) -> None:
     """Keep the hash of a new key; the old key is worth nothing from now on."""
     ref = Ref(account_id, "account", account_id)
     await existing(connection, ref)
-    await connection.execute(_where(sa.update(tables.accounts), ref).values(api_key_sha256=rows.key_hash(api_key)))
+    values = {"api_key_sha256": rows.key_hash(api_key), "changed": now}
+    await connection.execute(_where(sa.update(tables.accounts), ref).values(**values))
 
 
 def seed_rows(accounts: list[Json], now: int) -> dict[Kind, list[Json]]:
@@ -83,7 +84,7 @@ def seed_rows(accounts: list[Json], now: int) -> dict[Kind, list[Json]]:
         for kind, key in (("user", "users"), ("device", "devices")):
             batch = batches[kind]  # type: ignore[index]
             for document in account.get(key, ()):
-                batch.append({"account_id": account["id"], "id": document["id"], "deleted": False,
+                batch.append({"account_id": account["id"], "id": document["id"], "deleted": False, "changed": now,
                               "owner_id": document.get("owner_id"), "document": document,
                               "position": _place(batch, now)})
     return batches

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 
 from b2bua.calls.directory import Directory
 from b2bua.store import rows
 from b2bua.store.errors import UnknownDocument
-from b2bua.store.rows import AccountRecord, Json, Record, Ref
+from b2bua.store.rows import AccountRecord, Json, News, Record, Ref
 
 
 class Memory:
@@ -19,13 +20,24 @@ class Memory:
         self._accounts: dict[str, AccountRecord] = {}
         self._directory = Directory.build(())
 
-    def _take(self, ids: Iterable[str], loaded: Mapping[str, AccountRecord]) -> Directory:
-        """These accounts are now as loaded; those that were not found are gone. The new snapshot."""
-        gone = [account_id for account_id in ids if account_id not in loaded]
-        for account_id in gone:
-            self._accounts.pop(account_id, None)
-        self._accounts.update(loaded)
-        self._directory = self._directory.changed((account.as_seed() for account in loaded.values()), gone)
+    def _take(self, news: News) -> Directory:
+        """Remember what is new, whether it was written here or elsewhere. The new snapshot."""
+        mine = self._accounts
+        for account_id, account in news.accounts.items():
+            if account is None:
+                mine.pop(account_id, None)
+            elif (old := mine.get(account_id)) is not None:
+                mine[account_id] = replace(account, users=old.users, devices=old.devices)
+            else:
+                mine[account_id] = account
+        for account_id, kinds in news.below.items():
+            if (old := mine.get(account_id)) is not None:
+                mine[account_id] = replace(old, users=_applied(old.users, kinds.get("user", {})),
+                                           devices=_applied(old.devices, kinds.get("device", {})))
+        touched = dict.fromkeys((*news.accounts, *news.below))
+        self._directory = self._directory.changed(
+            (mine[account_id].as_seed() for account_id in touched if account_id in mine),
+            [account_id for account_id in touched if account_id not in mine])
         return self._directory
 
     async def directory(self) -> Directory:
@@ -80,3 +92,16 @@ class Memory:
     def children(self, account_id: str) -> list[str]:
         """The accounts right below."""
         return [child for child, account in self._accounts.items() if account.parent_id == account_id]
+
+
+def _applied(old: Mapping[str, Record], changes: Mapping[str, Record | None]) -> Mapping[str, Record]:
+    """The documents after these changes; the old ones stay as they are, for somebody may be reading them."""
+    if not changes:
+        return old
+    new = dict(old)
+    for document_id, record in changes.items():
+        if record is None:
+            new.pop(document_id, None)
+        else:
+            new[document_id] = record
+    return new

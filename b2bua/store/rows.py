@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -21,7 +21,9 @@ from b2bua.store.tables import accounts, clock, devices, users
 
 Kind = Literal["account", "user", "device"]
 Json = dict[str, Any]
+Below = dict[str, dict[Kind, dict[str, "Record | None"]]]
 TABLES: Mapping[str, sa.Table] = {"account": accounts, "user": users, "device": devices}
+KINDS_BELOW: tuple[tuple[Kind, sa.Table], ...] = (("user", users), ("device", devices))
 CHUNK = 500  # rows or ids in one statement; SQLite's default limit is 32766 parameters
 
 
@@ -126,33 +128,54 @@ async def write(connection: AsyncConnection, kind: Kind, rows: Sequence[Json]) -
         await connection.execute(statement, list(rows[start:start + CHUNK]))
 
 
-async def changed_since(connection: AsyncConnection, seen: int) -> list[str]:
-    """Accounts touched after the clock said `seen`."""
-    return list((await connection.execute(sa.select(accounts.c.id).where(accounts.c.changed > seen))).scalars())
+@dataclass(frozen=True, slots=True)
+class News:
+    """What was written after the clock said something.
+
+    accounts  id -> the account now, None when it is gone; with users and devices only if it was not known before
+    below     account id -> kind -> id -> the document now, None when it is gone
+    """
+
+    accounts: Mapping[str, AccountRecord | None]
+    below: Mapping[str, Mapping[Kind, Mapping[str, Record | None]]]
 
 
-async def load(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, AccountRecord]:
-    """These accounts with their users and devices, in stored order; deleted ones are missing."""
+async def news(connection: AsyncConnection, seen: int, known: Container[str]) -> News:
+    """What was written after the clock said `seen`, in stored order."""
+    query = sa.select(accounts.c.id).where(accounts.c.changed > seen).order_by(accounts.c.position)
+    ids = list((await connection.execute(query)).scalars())
+    whole = await load(connection, [account_id for account_id in ids if account_id not in known])
+    bare = await load(connection, [account_id for account_id in ids if account_id in known], bare=True)
+    below = await _below(connection, lambda table: table.c.changed > seen) if seen >= 0 else {}
+    return News({account_id: whole.get(account_id) or bare.get(account_id) for account_id in ids}, below)
+
+
+async def load(connection: AsyncConnection, ids: Sequence[str], *, bare: bool = False) -> dict[str, AccountRecord]:
+    """These accounts in stored order, with their users and devices unless `bare`; deleted ones are missing."""
     found: dict[str, AccountRecord] = {}
     for start in range(0, len(ids), CHUNK):
-        found |= await _load_some(connection, ids[start:start + CHUNK])
+        found |= await _load_some(connection, ids[start:start + CHUNK], bare)
     return found
 
 
-async def _load_some(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, AccountRecord]:
-    below: dict[str, dict[str, dict[str, Record]]] = {}
-    for kind, table in (("user", users), ("device", devices)):
-        query = sa.select(table.c.account_id, table.c.id, table.c.document, table.c.revision).where(
-            table.c.account_id.in_(ids), ~table.c.deleted).order_by(table.c.position, table.c.id)
-        for row in await connection.execute(query):
-            kinds = below.setdefault(row.account_id, {"user": {}, "device": {}})
-            kinds[kind][row.id] = Record(row.document, row.revision)
+async def _load_some(connection: AsyncConnection, ids: Sequence[str], bare: bool) -> dict[str, AccountRecord]:
+    below = {} if bare else await _below(connection, lambda table: table.c.account_id.in_(ids))
+
+    def of(account_id: str, kind: Kind) -> dict[str, Record]:
+        found = below.get(account_id, {}).get(kind, {})
+        return {document_id: record for document_id, record in found.items() if record is not None}
     query = sa.select(accounts).where(accounts.c.id.in_(ids), ~accounts.c.deleted).order_by(accounts.c.position)
     return {row.id: AccountRecord(Record(row.document, row.revision), row.parent_id, row.api_key_sha256,
-                                  below.get(row.id, {}).get("user", {}), below.get(row.id, {}).get("device", {}))
+                                  of(row.id, "user"), of(row.id, "device"))
             for row in await connection.execute(query)}
 
 
-async def stamp(connection: AsyncConnection, ids: Iterable[str], now: int) -> None:
-    """Let everyone know that these accounts changed."""
-    await connection.execute(sa.update(accounts).where(accounts.c.id.in_(list(ids))).values(changed=now))
+async def _below(connection: AsyncConnection, which: Callable[[sa.Table], sa.ColumnElement[bool]]) -> Below:
+    found: Below = {}
+    for kind, table in KINDS_BELOW:
+        query = sa.select(table.c.account_id, table.c.id, table.c.document, table.c.revision, table.c.deleted).where(
+            which(table)).order_by(table.c.position, table.c.id)
+        for row in await connection.execute(query):
+            record = None if row.deleted else Record(row.document, row.revision)
+            found.setdefault(row.account_id, {}).setdefault(kind, {})[row.id] = record
+    return found

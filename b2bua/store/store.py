@@ -121,8 +121,8 @@ class Store(Memory):
             new = change(dict(old.document))
             if rows.text(new) == rows.text(old.document):
                 return old
-            return await changes.save(connection, ref, new, rows.next_revision(old.revision, new))
-        return await self._change([ref.account_id], work)
+            return await changes.save(connection, ref, new, rows.next_revision(old.revision, new), now)
+        return await self._change(work)
 
     async def create(self, ref: Ref, document: Json, *, parent_id: str | None = None,
                      api_key: str | None = None) -> Record:
@@ -132,21 +132,21 @@ class Store(Memory):
         """
         async def work(connection: AsyncConnection, now: int) -> Record:
             return await changes.insert(connection, ref, document, now, parent_id=parent_id, api_key=api_key)
-        return await self._change([ref.account_id], work)
+        return await self._change(work)
 
     async def delete(self, ref: Ref) -> Record:
         """Remove a document (softly: the row stays, marked); what it was. raises UnknownDocument"""
         async def work(connection: AsyncConnection, now: int) -> Record:
-            return await changes.remove(connection, ref)
-        return await self._change([ref.account_id], work)
+            return await changes.remove(connection, ref, now)
+        return await self._change(work)
 
     async def renew_api_key(self, account_id: str) -> str:
         """A new api key for the account, shown this once; the old one and its tokens end. raises UnknownDocument"""
         api_key = secrets.token_hex(32)
 
         async def work(connection: AsyncConnection, now: int) -> None:
-            await changes.set_api_key(connection, account_id, api_key)
-        await self._change([account_id], work)
+            await changes.set_api_key(connection, account_id, api_key, now)
+        await self._change(work)
         return api_key
 
     async def import_seed(self, document: Any) -> None:
@@ -155,7 +155,6 @@ class Store(Memory):
         raises   SeedError, one line per problem, each naming the key; Conflict when another account has the api key
         """
         accounts = await asyncio.to_thread(seed.check, document)
-        ids = [account["id"] for account in accounts]
 
         async def work(connection: AsyncConnection, now: int) -> None:
             for kind, batch in changes.seed_rows(accounts, now).items():
@@ -164,8 +163,8 @@ class Store(Memory):
                     before = old.get((str(row.get("account_id", row["id"])), str(row["id"])))
                     row["revision"] = rows.next_revision(before, row["document"])
                 await rows.write(connection, kind, batch)
-        await self._change(ids, work)
-        log.info("store: %d accounts imported", len(ids))
+        await self._change(work)
+        log.info("store: %d accounts imported", len(accounts))
 
     async def secret(self, name: str = "jwt") -> str:
         """A secret that all sidecars on this store share; made at random when it is first asked for."""
@@ -180,12 +179,11 @@ class Store(Memory):
                 return value
         return await self._guarded(ask())
 
-    async def _change(self, ids: list[str], work: Callable[[AsyncConnection, int], Awaitable[T]]) -> T:
+    async def _change(self, work: Callable[[AsyncConnection, int], Awaitable[T]]) -> T:
         async def transaction() -> T:
             async with self._open_engine().begin() as connection:
                 now = await rows.tick(connection)
                 result = await work(connection, now)
-                await rows.stamp(connection, ids, now)
                 await notices.give(connection)
                 return result
         # shielded: a client that hangs up must not leave memory behind disk
@@ -199,17 +197,16 @@ class Store(Memory):
     # -- staying up to date -------------------------------------------------------------------------------------
 
     async def _catch_up(self) -> None:
-        """Reload the accounts that changed since we last looked, and tell everyone."""
+        """Read what was written since we last looked, and tell everyone."""
         async with self._catching_up:
             async with self._open_engine().begin() as connection:
                 now = await rows.counter(connection)
                 if now == self._seen:
                     return
-                ids = await rows.changed_since(connection, self._seen)
-                loaded = await rows.load(connection, ids)
+                news = await rows.news(connection, self._seen, self._accounts)
             is_first, self._seen = self._seen < 0, now
-            if ids or is_first:
-                self._tell(self._take(ids, loaded))
+            if news.accounts or news.below or is_first:
+                self._tell(self._take(news))
 
     def _tell(self, directory: Directory) -> None:
         for told in self.on_change:

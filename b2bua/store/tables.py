@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The tables. JSON columns hold documents as they were sent; the columns beside them are what we look things up by.
 
-Every write raises `clock.counter` in its own transaction and stamps the account it touched with it
-(`accounts.changed`). Since that one row is locked until commit, writers of all sidecars go one after the other, and a
-reader that has seen counter N has seen everything up to N: that is how each sidecar finds what others changed.
+Every write raises `clock.counter` in its own transaction and stamps the rows it touched with it (`changed`). Since
+that one row is locked until commit, writers of all sidecars go one after the other, and a reader that has seen counter
+N has seen everything up to N: that is how each sidecar finds what others changed.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ users = sa.Table(
     sa.Column("id", sa.String(255), primary_key=True),
     sa.Column("owner_id", sa.String(255)),
     sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("changed", sa.BigInteger, nullable=False, index=True),
     sa.Column("revision", sa.String(64), nullable=False),
     sa.Column("deleted", sa.Boolean, nullable=False, default=False),
     sa.Column("document", sa.JSON, nullable=False),
@@ -53,6 +54,7 @@ devices = sa.Table(
     sa.Column("id", sa.String(255), primary_key=True),
     sa.Column("owner_id", sa.String(255)),
     sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("changed", sa.BigInteger, nullable=False, index=True),
     sa.Column("revision", sa.String(64), nullable=False),
     sa.Column("deleted", sa.Boolean, nullable=False, default=False),
     sa.Column("document", sa.JSON, nullable=False),

@@ -41,7 +41,7 @@ def test_numbers_and_user_names_find_endpoints_of_their_account_only() -> None:
 
 def test_devices_and_numbers_of_an_endpoint() -> None:
     assert [device.id for device in DIRECTORY.devices_of(ACCOUNT, "u1")] == ["d1", "d2"]
-    assert DIRECTORY.devices_of(ACCOUNT, "u2") == ()
+    assert DIRECTORY.devices_of(ACCOUNT, "u2") == []
     assert DIRECTORY.numbers_of(ACCOUNT, "d1") == ["1001", "ann"]
     assert DIRECTORY.numbers_of(ACCOUNT, "d2") == ["1002"]  # the other number is d1's
 
@@ -53,14 +53,14 @@ def test_who_owns_what() -> None:
 
 def test_an_empty_directory_knows_nobody() -> None:
     assert Directory().by_number(ACCOUNT, "1001") is None
-    assert Directory().devices_of(ACCOUNT, "u1") == ()
+    assert Directory().devices_of(ACCOUNT, "u1") == []
 
 
 def test_a_change_of_one_account_leaves_the_endpoints_of_others_as_they_are() -> None:
     other = {"id": "b" * 32, "devices": [{"id": "d1", "numbers": ["1001"]}]}
     both = DIRECTORY.changed([other])
-    assert both.by_id(ACCOUNT, "d1") is DIRECTORY.by_id(ACCOUNT, "d1")
-    assert both.by_number("b" * 32, "1001") is both.by_id("b" * 32, "d1")
+    assert both.by_id(ACCOUNT, "d1") == DIRECTORY.by_id(ACCOUNT, "d1")
+    assert both.by_number("b" * 32, "1001") == both.by_id("b" * 32, "d1")
     assert DIRECTORY.by_id("b" * 32, "d1") is None
     without = both.changed([{**other, "devices": []}], gone=[ACCOUNT])
     assert list(without.accounts) == ["b" * 32]

@@ -226,3 +226,27 @@ async def test_odd_text_survives(store: Store) -> None:
     await again.open()
     assert again.metaflows(ACCOUNT) == odd
     await again.close()
+
+
+async def test_of_a_large_account_only_what_changed_is_read_again(store: Store) -> None:
+    await store.import_seed(SEED)
+    user, device = store.account(A).users["u1"], store.account(A).devices["aa"]
+    await store.edit(Ref(A, "device", "zz"), lambda document: {**document, "numbers": ["1003"]})
+    assert store.account(A).users["u1"] is user
+    assert store.account(A).devices["aa"] is device
+    assert list(store.account(A).devices) == ["zz", "aa"]
+    directory = await store.directory()
+    assert (directory.by_number(A, "1001"), directory.numbers_of(A, "zz")) == (None, ["1003"])
+
+
+async def test_an_account_that_comes_back_has_what_it_had(url: str) -> None:
+    here, there = Store(url), Store(url)
+    await asyncio.gather(here.open(), there.open())
+    await here.import_seed(SEED)
+    await here.delete(ACCOUNT)
+    await here.import_seed({"accounts": [{"id": A, "name": "Again"}]})
+    await there.renew_api_key(B)  # and so sees what the other wrote
+    for store in (here, there):
+        assert list(store.account(A).devices) == ["zz", "aa"]
+        assert store.record(ACCOUNT).document["name"] == "Again"
+    await asyncio.gather(here.close(), there.close())
