@@ -83,10 +83,10 @@ def client(*, private_addresses: bool, timeout_s: float) -> httpx.AsyncClient:
 
     private_addresses  may it connect to addresses that are not of the public Internet?
     """
-    transport = httpx.AsyncHTTPTransport()
+    tls = httpx.create_ssl_context(trust_env=False)
+    transport = httpx.AsyncHTTPTransport(verify=tls)
     if not private_addresses:
         # httpx has no parameter for it; its own transports are made of httpcore in the same way
-        transport._pool = httpcore.AsyncConnectionPool(ssl_context=httpx.create_ssl_context(), max_connections=32,
-                                                       network_backend=_Backend())
+        transport._pool = httpcore.AsyncConnectionPool(ssl_context=tls, max_connections=32, network_backend=_Backend())
     return httpx.AsyncClient(transport=transport, timeout=timeout_s, follow_redirects=False, trust_env=False,
                              headers={"user-agent": "metaflow-b2bua"})

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from b2bua.media.encoding import sha256
 from config.recordings import S3
 
 
@@ -26,8 +25,8 @@ def signed(bucket: S3, account_id: str | None, file: Path, headers: Mapping[str,
         from botocore.credentials import Credentials
     except ImportError:
         raise ValueError("recordings.upload.s3 needs the extra: pip install metaflow-b2bua[s3]") from None
-    request = AWSRequest("PUT", object_url(bucket, account_id, file),
-                         headers={**headers, "X-Amz-Content-SHA256": sha256(file)})
-    secret = bucket.secret_key.get_secret_value()
-    S3SigV4Auth(Credentials(bucket.access_key, secret), "s3", bucket.region).add_auth(request)
+    credentials = Credentials(bucket.access_key, bucket.secret_key.get_secret_value())
+    with file.open("rb") as sound:
+        request = AWSRequest("PUT", object_url(bucket, account_id, file), headers=dict(headers), data=sound)
+        S3SigV4Auth(credentials, "s3", bucket.region).add_auth(request)
     return str(request.url), {key.lower(): str(value) for key, value in request.headers.items()}

@@ -48,6 +48,7 @@ class Uploads:
         self._thread = threading.Thread(target=self._run, name="uploads", daemon=True)
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._clients: dict[bool, httpx.AsyncClient] = {}
 
     def start(self) -> None:
         """Begin with what an earlier process has left."""
@@ -81,7 +82,8 @@ class Uploads:
         finally:
             for task in self._tasks:
                 task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
+            ends = [*self._tasks, *(http.aclose() for http in self._clients.values())]
+            self._loop.run_until_complete(asyncio.gather(*ends, return_exceptions=True))
             self._loop.close()
 
     def _begin(self, path: Path) -> None:
@@ -137,15 +139,20 @@ class Uploads:
         headers = {"content-type": _content_type(manifest), "content-length": str(os.stat(file).st_size)}
         to_s3 = upload.s3 is not None and not job["url"]
         try:
-            async with web.client(private_addresses=upload.private_addresses or to_s3,
-                                  timeout_s=upload.timeout_s) as http:
-                if upload.s3 is not None and to_s3:
-                    url, headers = signed(upload.s3, job["account_id"], file, headers)
-                    return await self._put(http, "PUT", url, headers, file, redirects=0)
-                url = compose(job["url"], manifest, manifest["media_type"])
-                return await self._put(http, job["method"].upper(), url, headers, file, redirects=REDIRECTS_MAX)
+            http = self._client(upload.private_addresses or to_s3)
+            if upload.s3 is not None and to_s3:
+                url, headers = signed(upload.s3, job["account_id"], file, headers)
+                return await self._put(http, "PUT", url, headers, file, redirects=0)
+            url = compose(job["url"], manifest, manifest["media_type"])
+            return await self._put(http, job["method"].upper(), url, headers, file, redirects=REDIRECTS_MAX)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             return f"{type(error).__name__}: {error}" if isinstance(error, httpx.ConnectError) else type(error).__name__
+
+    def _client(self, private_addresses: bool) -> httpx.AsyncClient:
+        if private_addresses not in self._clients:
+            self._clients[private_addresses] = web.client(private_addresses=private_addresses,
+                                                          timeout_s=self._settings.upload.timeout_s)
+        return self._clients[private_addresses]
 
     async def _put(self, http: httpx.AsyncClient, method: str, url: str, headers: Mapping[str, str], file: Path,
                    redirects: int) -> str | None:
