@@ -9,6 +9,7 @@ import typer
 
 from b2bua.cli.checking import check_metaflows
 from b2bua.cli.importing import import_
+from b2bua.cli.recordings import recordings
 from b2bua.cli.rest_calls import calls
 from b2bua.cli.rest_documents import accounts, devices, users
 from b2bua.cli.rest_metaflows import metaflows
@@ -20,6 +21,7 @@ for command in (run, check, health, version):
     app.command()(command)
 app.command("import")(import_)
 app.command("check-metaflows")(check_metaflows)
+app.add_typer(recordings, name="recordings")
 for name, group in (("accounts", accounts), ("users", users), ("devices", devices), ("metaflows", metaflows),
                     ("calls", calls)):
     app.add_typer(group, name=name, rich_help_panel="A running service, over REST")

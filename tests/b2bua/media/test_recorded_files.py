@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from b2bua.media import recorder
+from b2bua.media import finishing, recorder
+from b2bua.media.sealing import new_pair, private_key, unseal
 from b2bua.metaflows.context import RecordingError
 from tests.b2bua.calls.stage import ACCOUNT
 from tests.b2bua.media.studio import Studio, files, heard_of, until
@@ -87,6 +89,38 @@ async def test_what_a_process_that_died_has_left_is_finished_at_the_next_start(t
     assert (manifest["interrupted"], manifest["stopped_by"], manifest["status"]) == (True, {"by": "crash"}, "stored")
     assert again.heard(again.path(recording)) == [(0, 0)] * 2 + [(1, 2)] * 5
     assert files(left / "work") == []
+
+
+@in_no_time
+async def test_with_a_public_key_only_its_owner_can_listen(tmp_path: Path) -> None:
+    for name, text in zip(("private", "public"), new_pair(), strict=True):
+        (tmp_path / name).write_bytes(text)
+    studio = Studio(tmp_path / "r", public_key=tmp_path / "public")
+    call, _, _ = studio.stage.talks()
+    recording = studio.start(call)
+    studio.speak(3)
+    await studio.close()
+    manifest, path = studio.manifest(recording), studio.path(recording)
+    assert path.name == f"{recording.id[7:]}.wav.sealed"
+    unseal(path, tmp_path / "open.wav", private_key(tmp_path / "private"))
+    assert studio.heard(tmp_path / "open.wav") == [(1, 2)] * 3
+    assert manifest["sha256"] == hashlib.sha256((tmp_path / "open.wav").read_bytes()).hexdigest()
+    assert manifest["tracks"][0]["sealed_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert {found.suffix for found in files(tmp_path / "r") if found.is_file()} == {".json", ".sealed"}
+
+
+@in_no_time
+async def test_what_is_too_old_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finishing, "TIDY_S", 0.0)
+    studio = Studio(tmp_path, accounts={ACCOUNT: {"retention_days": 0.00001}})
+    call, _, _ = studio.stage.talks()
+    studio.start(call)
+    studio.speak(3)
+    studio.stage.exchange.end_all()
+    await heard_of(studio, "recording.stored")
+    await heard_of(studio, "recording.expired")
+    await studio.close()
+    assert [path for path in files(tmp_path) if path.is_file()] == []
 
 
 hostile = st.one_of(st.text(max_size=300), st.sampled_from(["../../../etc/passwd", "/etc/passwd", "..", ".", "a/../b",
