@@ -35,6 +35,7 @@ from b2bua.metaflows.context import Parts
 from b2bua.metaflows.parking import Lot, pickup
 from b2bua.metaflows.session import listener
 from b2bua.metrics import Metrics, Readings
+from b2bua.scripts import WebScripts
 from b2bua.sip.endpoint import SipEndpoint
 from b2bua.sip.leg import SipLeg
 from b2bua.store import Store
@@ -88,7 +89,8 @@ class App:
         self._parts = Parts(self._exchange, settings.peers, self._endpoint.public_address, self._studio.recordings,
                             tones=self._endpoint.tones, player=self._endpoint.player, log_digits=settings.log.digits,
                             library=Library(settings.sounds, settings.media.mix_rate_hz, self._workshop),
-                            hold_music=settings.sounds.hold_music, lot=lot)
+                            hold_music=settings.sounds.hold_music, lot=lot,
+                            scripts=WebScripts(settings.pivot, self._workshop))
         self._exchange.listen = listener(self._parts)
         self._exchange.pickup = pickup(lot)
         self._registry.register(self._readings())

@@ -220,6 +220,14 @@ class Sounds(Model):
     hold_music: str | None = None  # a file in directory or a URL; None: the built-in tune
 
 
+class Pivot(Model):
+    """Web servers that codes ask for a flow."""
+
+    timeout_s: float = Field(default=5.0, gt=0)  # one request, redirects included
+    max_kb: float = Field(default=256, gt=0)  # of one answer
+    private_addresses: bool = False  # may they be on this host, this network or another private address
+
+
 class Digits(Model):
     """How presses are understood, whatever carries them."""
 

@@ -19,9 +19,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from config.park import Park
 from config.peers import Peer, Route
 from config.recordings import Recordings
-from config.sections import Api, Digits, Log, Media, Metaflows, Sip, Sounds
+from config.sections import Api, Digits, Log, Media, Metaflows, Pivot, Sip, Sounds
 
-__all__ = ["Api", "ConfigError", "Digits", "Log", "Media", "Metaflows", "Park", "Peer", "Recordings", "Route",
+__all__ = ["Api", "ConfigError", "Digits", "Log", "Media", "Metaflows", "Park", "Peer", "Pivot", "Recordings", "Route",
            "Settings", "Sip", "Sounds", "load"]
 
 
@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     recordings: Recordings = Recordings()
     sounds: Sounds = Sounds()
     park: Park = Park()
+    pivot: Pivot = Pivot()
     digits: Digits = Digits()
     metaflows: Metaflows = Metaflows()
     log: Log = Log()

@@ -69,4 +69,5 @@ ELSEWHERE = EndReason(487, "answered elsewhere", Result.CANCELLED,
                       'SIP;cause=200;text="Call completed elsewhere"')  # RFC 3326 §2, for the branches that lost
 PARKED = EndReason(200, "parked", Result.COMPLETED, 'SIP;cause=200;text="parked"')
 PARKED_TOO_LONG = EndReason(480, "parked, and nobody came", Result.NO_ANSWER, 'SIP;cause=480;text="nobody came"')
+FLOW_OVER = EndReason(200, "the flow is over", Result.COMPLETED, 'SIP;cause=200;text="flow over"')
 BUG = EndReason(500, "internal error in this call", Result.FAILED, 'SIP;cause=500;text="internal error"')

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from b2bua.calls.call import Call
 from b2bua.calls.directory import Directory, Endpoint
 from b2bua.calls.headers import Header, Party
-from b2bua.calls.leg import Leg
+from b2bua.calls.leg import Leg, LegState
 from b2bua.calls.sounds import Library, Player
 from b2bua.metaflows.match import Slow
 from config.settings import Peer
 
 if TYPE_CHECKING:
     from b2bua.metaflows.parking import Lot
+    from b2bua.metaflows.scripts import Scripts
 
 
 class Outcome(StrEnum):
@@ -151,6 +152,7 @@ class Parts:
     public_address  host:port at which the far end of this leg reaches us (for Refer-To)
     hold_music      what those hear who wait, where neither code nor document says otherwise; None: the built-in tune
     lot             where parties are parked
+    scripts         asks web servers for flows
     slow            patterns that took too long, and how often that happened (`slow.count`)
     """
 
@@ -166,6 +168,7 @@ class Parts:
     library: Library | None = None
     hold_music: str | None = None
     lot: Lot | None = None
+    scripts: Scripts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,7 @@ class Context:
     captures   groups of the pattern that matched; None where no pattern did
     collected  the digits that matched a pattern; None where no pattern did
     code       key of the code in its document; None where the API asked
+    alone      the leg goes on alone: its partner is being released
     """
 
     call: Call
@@ -189,6 +193,7 @@ class Context:
     captures: tuple[str, ...] | None = None
     collected: str | None = None
     code: str | None = None
+    alone: bool = False
 
     @property
     def by(self) -> dict[str, str | None]:
@@ -198,8 +203,9 @@ class Context:
 
     @property
     def peer(self) -> Leg | None:
-        """The party that the leg talks to."""
-        return self.call.other(self.leg)
+        """The party that the leg talks to; None where it has gone."""
+        other = self.call.other(self.leg)
+        return other if other is not None and other.state is not LegState.ENDED and not self.alone else None
 
     @classmethod
     def of(cls, call: Call, leg: Leg, parts: Parts) -> Context:

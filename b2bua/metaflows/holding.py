@@ -4,6 +4,7 @@
     hold      begun by                    the held party hears          ends by
     soft      `hold`                      music; the holder its own     the unhold key, `resume`
     sip       `hold_control`              music; the leg is sendonly    `hold_control`, `resume`
+    alone     `park`, `callflow`, `pivot`   music, or what a flow plays   somebody takes the free place
     phone     a re-INVITE of a phone      ours or the phone's own       the phone's re-INVITE
               (peer: hold_music)
 
@@ -11,6 +12,8 @@ Whatever joins the pair ends every hold of ours: a party that is replaced, a tra
 """
 
 from __future__ import annotations
+
+import asyncio
 
 from b2bua.calls.call import Call, CallState
 from b2bua.calls.digit import Digit
@@ -96,6 +99,29 @@ class PhoneHold(SoftHold):
 
     kind = "phone"
     may_resume = False
+
+
+class Alone(SoftHold):
+    """One party goes on alone, parked or in a flow: the other's place is free until somebody takes it.
+
+    taken  somebody has
+    """
+
+    kind = "alone"
+    may_resume = False
+
+    def __init__(self, call: Call, parts: Parts, held: Leg, music: Sound | None = None) -> None:
+        super().__init__(call, parts, held, music)
+        self.taken = asyncio.Event()
+
+    def pressed(self, leg: Leg, digit: Digit) -> bool:
+        """Nobody can resume it by a key."""
+        return False
+
+    def over(self) -> None:
+        """As of Holding."""
+        super().over()
+        self.taken.set()
 
 
 def why_not(context: Context, held: Leg | None) -> str | None:

@@ -20,11 +20,10 @@ from typing import Any
 
 from b2bua.calls import reason as reasons
 from b2bua.calls.call import Call
-from b2bua.calls.digit import Digit
 from b2bua.calls.leg import Ended, Invite, Leg, LegEvent, LegState
 from b2bua.calls.sounds import Sound
 from b2bua.metaflows.context import Context, Outcome, Report
-from b2bua.metaflows.holding import SoftHold
+from b2bua.metaflows.holding import Alone
 from b2bua.metaflows.takeover import Takeover
 from b2bua.metaflows.targets import Target, of_number
 from config.settings import Park
@@ -32,26 +31,6 @@ from config.settings import Park
 
 class NoPlaceError(Exception):
     """There is no such place, or it is taken; the text says so."""
-
-
-class ParkHold(SoftHold):
-    """The music of a parked party. It ends when somebody else has taken the parker's place."""
-
-    kind = "park"
-    may_resume = False
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.fetched = asyncio.Event()
-
-    def pressed(self, leg: Leg, digit: Digit) -> bool:
-        """Nobody can resume it by a key."""
-        return False
-
-    def over(self) -> None:
-        """As of Holding."""
-        super().over()
-        self.fetched.set()
 
 
 @dataclass(slots=True)
@@ -105,7 +84,7 @@ class Stay:
         self.parked, self.parker = parked, context.leg
         self.since_s = time.time()
         self._context, self._lot = context, lot
-        self._hold = ParkHold(context.call, context.parts, parked, music)
+        self._hold = Alone(context.call, context.parts, parked, music)
         self._timeout_s = timeout_s or lot.rules.timeout_s
         self._rounds = list(self._whom_to_ring())
         assert context.call.account_id is not None
@@ -133,7 +112,7 @@ class Stay:
                 return await self._wait()
         finally:
             self._lot.leave(self)
-            call.publish("call.unparked", leg_id=self.parked.id, slot=self.slot, fetched=self._hold.fetched.is_set()
+            call.publish("call.unparked", leg_id=self.parked.id, slot=self.slot, fetched=self._hold.taken.is_set()
                          and not call.is_over)
 
     def _guard(self, leg: Leg, event: LegEvent) -> bool:
@@ -145,7 +124,7 @@ class Stay:
                 return Report(Outcome.ANSWERED)
             for targets in self._rounds:
                 await self._rung(targets)
-                if self._hold.fetched.is_set():
+                if self._hold.taken.is_set():
                     return Report(Outcome.ANSWERED)
         self.call.end(reasons.PARKED_TOO_LONG)
         return Report(Outcome.NO_ANSWER, "nobody has fetched the parked party")
@@ -153,7 +132,7 @@ class Stay:
     async def _fetched_within(self, limit_s: float) -> bool:
         try:
             async with asyncio.timeout(limit_s):
-                await self._hold.fetched.wait()
+                await self._hold.taken.wait()
         except TimeoutError:
             return False
         return True
@@ -162,7 +141,7 @@ class Stay:
         """Ring these; whoever fetches meanwhile makes them stop."""
         self.call.publish("call.park_returned", leg_id=self.parked.id, slot=self.slot)
         ring = asyncio.create_task(self.rung_for(targets, self._lot.rules.ring_s))
-        fetched = asyncio.create_task(self._hold.fetched.wait())
+        fetched = asyncio.create_task(self._hold.taken.wait())
         try:
             await asyncio.wait((ring, fetched), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -175,7 +154,7 @@ class Stay:
 
     def fetch(self, leg: Leg) -> bool:
         """This leg has come for the party; False: it came too late. Its own call ends without it."""
-        if self._hold.fetched.is_set() or self.call.is_over or self.call.other(self.parker) is None:
+        if self._hold.taken.is_set() or self.call.is_over or self.call.other(self.parker) is None:
             return False
         self._context.parts.exchange.carry(leg, self.call)
         if leg.state is not LegState.UP:

@@ -13,6 +13,7 @@ from b2bua.metaflows.modules.audio_level import AudioLevel
 from b2bua.metaflows.modules.break_ import Break
 from b2bua.metaflows.modules.break_ import run as break_
 from b2bua.metaflows.modules.callflow import Callflow
+from b2bua.metaflows.modules.callflow import run as callflow
 from b2bua.metaflows.modules.hangup import Hangup
 from b2bua.metaflows.modules.hangup import run as hangup
 from b2bua.metaflows.modules.hold import Hold
@@ -26,6 +27,7 @@ from b2bua.metaflows.modules.move import run as move
 from b2bua.metaflows.modules.park import Park
 from b2bua.metaflows.modules.park import run as park
 from b2bua.metaflows.modules.pivot import Pivot
+from b2bua.metaflows.modules.pivot import run as pivot
 from b2bua.metaflows.modules.play import Play
 from b2bua.metaflows.modules.play import run as play
 from b2bua.metaflows.modules.record_call import RecordCall
@@ -62,14 +64,14 @@ class Module:
 MODULES = {module.name: module for module in (
     Module("audio_level", AudioLevel),
     Module("break", Break, break_, at_once=True),
-    Module("callflow", Callflow),
+    Module("callflow", Callflow, callflow),
     Module("hangup", Hangup, hangup),
     Module("hold", Hold, hold),
     Module("hold_control", HoldControl, hold_control),
     Module("intercept", Intercept, intercept),
     Module("move", Move, move),
     Module("park", Park, park, extension=True),
-    Module("pivot", Pivot),
+    Module("pivot", Pivot, pivot),
     Module("play", Play, play),
     Module("record_call", RecordCall, record_call),
     Module("relate", Relate),

@@ -31,7 +31,7 @@ async def run(context: Context, data: Intercept) -> Report:
     `unbridged_only` is KAZOO's default, and with it no code typed in a call could ever do anything: only where somebody
     has written `true` is a leg left alone that talks.
     """
-    call, partner = context.call, context.peer
+    call, partner = context.call, context.call.other(context.leg)
     if data.target_type is None or data.target_id is None:
         return Report(Outcome.FAILED, "target_type and target_id are needed")
     if partner is None or call.is_over or (context.leg is not call.a and call.state is not CallState.TALKING):
