@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.peers.ports import free_port
 
 ACCOUNT_ID = "0123456789abcdef0123456789abcdef"
+USER_ID = "11112222333344445555666677778888"
 API_KEY = "an api key of the tests"
 POLL_S = 0.05
 
@@ -30,17 +31,26 @@ METAFLOWS = {
     "numbers": {
         "9": {"module": "record_call", "data": {"action": "toggle", "format": "wav"}},
         "8": {"module": "hangup"},
+        "4": {"module": "hold"},
+        "41": {"module": "hold", "data": {"moh_aleg": "busy", "unhold_key": "#"}},
+        "5": {"module": "hold_control"},
+        "6": {"module": "move"},
+        "61": {"module": "move", "data": {"dial_strategy": "single"}},
     },
     "patterns": {r"^2(\d+)$": {"module": "transfer", "data": {"transfer_type": "blind"}}},
 }
 
 
 def seed_document() -> dict[str, Any]:
-    """One account with the devices 1001 and 1002: *9 records, *8 hangs up, *2 and a number transfers."""
-    devices = [{"id": f"{number:032x}", "name": f"Phone {number}", "owner_id": None, "numbers": [str(number)],
-                "sip": {"username": f"phone{number}"}, "metaflows": METAFLOWS} for number in (1001, 1002)]
+    """One account: *9 records, *8 hangs up, *4 holds, *5 holds in SIP, *6 moves, *2 and a number transfers.
+
+    The devices 1001 and 1002 have codes; 3001 and 7001 have none, and belong to the same user as 1001.
+    """
+    devices = [{"id": f"{number:032x}", "name": f"Phone {number}", "owner_id": USER_ID if number != 1002 else None,
+                "numbers": [str(number)], "sip": {"username": f"phone{number}"},
+                "metaflows": METAFLOWS if number < 2000 else {}} for number in (1001, 1002, 3001, 7001)]
     return {"accounts": [{"id": ACCOUNT_ID, "name": "Test", "realm": "test.invalid", "api_key": API_KEY,
-                          "users": [], "devices": devices}]}
+                          "users": [{"id": USER_ID, "name": "Ann"}], "devices": devices}]}
 
 
 def between(trunk: tuple[str, int], pbx: tuple[str, int]) -> dict[str, Any]:

@@ -52,7 +52,8 @@ def config(ports: dict[str, int]) -> dict[str, Any]:
         "sip": {"ring_timeout_s": 3, "silent_timeout_s": 2, "drain_s": 5},
         "media": {"ports": RTP_PORTS, "timeout_s": 8},
         "recordings": {"min_free_mb": 0},
-        "peers": {"trunk": peer(TRUNK), "pbx": peer(PBX, account=ACCOUNT_ID), "desk": peer(DESK, account=ACCOUNT_ID),
+        "peers": {"trunk": peer(TRUNK), "pbx": peer(PBX, account=ACCOUNT_ID),
+                  "desk": peer(DESK, account=ACCOUNT_ID, hold_music="ours"),
                   "tcp": peer(TCP, ";transport=tcp", account=ACCOUNT_ID), "silent": peer(SILENT),
                   **{f"fresh{host}": peer(f"127.0.0.{host}") for host in fresh}},
         "routes": [

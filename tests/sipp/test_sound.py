@@ -30,14 +30,14 @@ class Talk:
 
 
 @contextmanager
-def talking(stage: Stage) -> Iterator[Talk]:
-    """A on the trunk has called 1001 on the PBX; both speak."""
+def talking(stage: Stage, number: str = "1001", host: str = PBX) -> Iterator[Talk]:
+    """A on the trunk has called 1001 on the PBX (or another number and side); both speak."""
     with ExitStack() as stack:
         a = stack.enter_context(Phone.open(TRUNK, stage.ports[TRUNK]))
-        b = stack.enter_context(Phone.open(PBX, stage.ports[PBX]))
+        b = stack.enter_context(Phone.open(host, stage.ports[host]))
         a.tone(A_HZ)
         b.tone(B_HZ)
-        a.call(f"sip:1001@127.0.0.1:{stage.sidecar.sip[1]}", from_user="5551234")
+        a.call(f"sip:{number}@127.0.0.1:{stage.sidecar.sip[1]}", from_user="5551234")
         b.wait("incoming")
         b.answer()
         for phone in (a, b):
