@@ -31,9 +31,9 @@ class Live:
         self._loop = loop
         self._parts = parts
 
-    async def _on_sip(self, work: Coroutine[Any, Any, T]) -> T:
+    async def _on_sip(self, work: Coroutine[Any, Any, T], wait_s: float = 0.0) -> T:
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        return await asyncio.wait_for(asyncio.wrap_future(future), ANSWER_LIMIT_S)
+        return await asyncio.wait_for(asyncio.wrap_future(future), ANSWER_LIMIT_S + wait_s)
 
     async def channels(self, account_id: str) -> list[dict[str, Any]]:
         """Every leg of the account's calls."""
@@ -55,14 +55,24 @@ class Live:
         found = self._exchange.find(leg_id)
         return found if found is not None and found[0].account_id == account_id else None
 
-    async def act(self, account_id: str, leg_id: str, action: str, data: Mapping[str, Any]) -> ActResult:
-        """Run a module (or, for `metaflow`, a whole node) on a leg."""
+    async def act(self, account_id: str, leg_id: str, action: str, data: Mapping[str, Any],
+                  wait_s: float = 0.0) -> ActResult:
+        """Run a module (or, for `metaflow`, a whole node) on a leg, and wait so long for its end."""
         try:
-            return await self._on_sip(self._act(account_id, leg_id, action, data))
+            return await self._on_sip(self._act(account_id, leg_id, action, data, wait_s), wait_s)
         except TimeoutError:
             return ActResult("busy", "the SIP thread did not answer in time")
 
-    async def _act(self, account_id: str, leg_id: str, action: str, data: Mapping[str, Any]) -> ActResult:
+    async def parked(self, account_id: str) -> list[dict[str, Any]]:
+        """Who waits at which place of the account."""
+        return await self._on_sip(self._parked(account_id))
+
+    async def _parked(self, account_id: str) -> list[dict[str, Any]]:
+        lot = self._parts.lot
+        return [dict(stay.describe()) for stay in lot.of(account_id)] if lot is not None else []
+
+    async def _act(self, account_id: str, leg_id: str, action: str, data: Mapping[str, Any],
+                   wait_s: float) -> ActResult:
         found = self._find(account_id, leg_id)
         if found is None:
             return ActResult("unknown")
@@ -71,17 +81,20 @@ class Live:
             return ActResult("refused", "the call is ending")
         if action == "hangup":
             leg.hangup(reasons.METAFLOW_HANGUP)
-            return ActResult("started")
+            return ActResult("started", ended=Outcome.DONE.value)
         node = dict(data) if action == "metaflow" else {"module": action, "data": dict(data)}
-        return await self._run(call, leg, node)
+        return await self._run(call, leg, node, wait_s)
 
-    async def _run(self, call: Call, leg: Leg, node: Mapping[str, Any]) -> ActResult:
+    async def _run(self, call: Call, leg: Leg, node: Mapping[str, Any], wait_s: float) -> ActResult:
         """Start the node; what it cannot do at all it says within an instant, and that is told to the caller."""
         work = self._loop.create_task(report_node(call, leg, node, self._parts))
         await asyncio.wait([work], timeout=INSTANT_S)
         if work.done() and work.result().outcome in (Outcome.UNAVAILABLE, Outcome.ERROR, Outcome.FAILED):
             return ActResult("refused", work.result().reason or f"{node.get('module')}: {work.result().outcome.value}")
-        return ActResult("started")
+        if wait_s and not work.done():
+            await asyncio.wait([work], timeout=wait_s)
+        return ActResult("started", work.result().reason, ended=work.result().outcome.value) if work.done() \
+            else ActResult("started")
 
 
 def describe(call: Call, leg: Leg) -> dict[str, Any]:
@@ -96,4 +109,5 @@ def describe(call: Call, leg: Leg) -> dict[str, Any]:
         "authorizing_type": leg.endpoint.kind if leg.endpoint else None,
         "owner_id": leg.endpoint.owner_id if leg.endpoint else None, "presence_id": leg.number,
         "peer": leg.peer, "path": call.path.kind, "codec": leg.codec, "leg_state": leg.state.value,
+        "on_hold": call.holding is not None and leg in call.holding.held,
     }

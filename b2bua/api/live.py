@@ -15,12 +15,14 @@ class ActResult:
     outcome   `started`: it runs; `refused`: it cannot, and `reason` says why; `unknown`: no such leg in that account;
               `busy`: the SIP thread did not take it in time
     reason    one sentence for people
+    ended     how the module ended (`answered`, `failed`, ...), where it has been waited for and has
     errors    KAZOO's error map, when the command itself was wrong
     """
 
     outcome: Literal["started", "refused", "unknown", "busy"]
     reason: str = ""
     errors: Mapping[str, Any] = field(default_factory=dict)
+    ended: str = ""
 
 
 class LiveCalls(Protocol):
@@ -32,8 +34,12 @@ class LiveCalls(Protocol):
     async def channel(self, account_id: str, leg_id: str) -> dict[str, Any] | None:
         """One leg by its SIP Call-ID; None when it is unknown or another account's."""
 
-    async def act(self, account_id: str, leg_id: str, action: str, data: Mapping[str, Any]) -> ActResult:
-        """Do something to a leg: transfer, hangup, break, callflow, intercept, or metaflow (data: one node)."""
+    async def act(self, account_id: str, leg_id: str, action: str, data: Mapping[str, Any],
+                  wait_s: float = 0.0) -> ActResult:
+        """Do something to a leg: run a module, or metaflow (data: one node). wait_s: wait so long for its end."""
+
+    async def parked(self, account_id: str) -> list[dict[str, Any]]:
+        """Who waits at which place of the account."""
 
 
 class NoCalls:
@@ -47,6 +53,11 @@ class NoCalls:
         """None."""
         return None
 
-    async def act(self, account_id: str, leg_id: str, action: str, data: Mapping[str, Any]) -> ActResult:
+    async def act(self, account_id: str, leg_id: str, action: str, data: Mapping[str, Any],
+                  wait_s: float = 0.0) -> ActResult:
         """Unknown."""
         return ActResult("unknown")
+
+    async def parked(self, account_id: str) -> list[dict[str, Any]]:
+        """Nobody."""
+        return []

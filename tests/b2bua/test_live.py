@@ -107,3 +107,29 @@ async def test_what_takes_its_time_is_started_and_ends_with_the_call() -> None:
     await settled()
     assert desk.stage.exchange.calls == {}
     assert {task for task in asyncio.all_tasks() if task is not asyncio.current_task()} == set()
+
+
+@in_no_time
+async def test_F107_who_waits_is_told_how_it_ended() -> None:
+    desk = Desk()
+    talk = await desk.stage.talk()
+    waits = asyncio.create_task(desk.live.act(ACCOUNT, talk.b.id, "move", {}, 30.0))
+    await asyncio.sleep(1)
+    desk.stage.dialer.legs[-1].answers()
+    result = await waits
+    assert (result.outcome, result.ended) == ("started", "answered")
+    soon = await desk.live.act(ACCOUNT, desk.stage.dialer.legs[-1].id, "move", {}, 1.0)
+    assert (soon.outcome, soon.ended) == ("started", "")
+
+
+@in_no_time
+async def test_parked_parties_are_seen_by_their_account_only() -> None:
+    desk = Desk()
+    talk = await desk.stage.talk()
+    assert (await desk.act(talk.b.id, "park"))[0] == "started"
+    (stay,) = await desk.live.parked(ACCOUNT)
+    assert (stay["slot"], stay["call_id"], stay["parked_by"]) == ("701", talk.a.id, "1001")
+    assert await desk.live.parked("b" * 32) == []
+    leg = await desk.live.channel(ACCOUNT, talk.a.id)
+    assert leg is not None
+    assert leg["on_hold"] is True

@@ -48,6 +48,8 @@ class FakeLive:
 
     legs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     result: ActResult = field(default_factory=lambda: ActResult("started"))
+    stays: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    waited: list[float] = field(default_factory=list)
     told: list[tuple[str, str, str, Any]] = field(default_factory=list)
 
     async def channels(self, account_id: str) -> list[dict[str, Any]]:
@@ -56,9 +58,13 @@ class FakeLive:
     async def channel(self, account_id: str, leg_id: str) -> dict[str, Any] | None:
         return next((leg for leg in self.legs.get(account_id, []) if leg["uuid"] == leg_id), None)
 
-    async def act(self, account_id: str, leg_id: str, action: str, data: Any) -> ActResult:
+    async def act(self, account_id: str, leg_id: str, action: str, data: Any, wait_s: float = 0.0) -> ActResult:
         self.told.append((account_id, leg_id, action, data))
+        self.waited.append(wait_s)
         return self.result
+
+    async def parked(self, account_id: str) -> list[dict[str, Any]]:
+        return self.stays.get(account_id, [])
 
 
 @dataclass
