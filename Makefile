@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= config/example.yaml
 
-.PHONY: setup demo test check fmt run bench bench-detector image docs clean
+.PHONY: setup demo test check fmt run bench bench-detector bench-asterisk interop image docs clean
 
 setup: $(VENV)/.ready
 
@@ -53,6 +53,17 @@ bench: setup
 
 bench-detector: setup
 	@$(BIN)/python -m tests.bench.detector
+
+# Asterisk 22 from Debian sid in a folder of the cache: debootstrap and root, nothing of the system is touched
+$(VENV)/.interop-packages: $(VENV)/.ready tests/interop/apt-packages.txt
+	@tests/install-packages tests/interop/apt-packages.txt
+	@touch $@
+
+bench-asterisk: $(VENV)/.interop-packages
+	@$(BIN)/python -m tests.load.compare
+
+interop: $(VENV)/.interop-packages
+	$(BIN)/python -m pytest tests/interop -v -m interop
 
 image:
 	docker build --tag metaflow-b2bua .

@@ -137,6 +137,14 @@ class Phone:
         """Take it off hold."""
         self._do("unhold")
 
+    def transfer(self, uri: str) -> None:
+        """The transfer key, blind: the far end of the first call goes to somebody."""
+        self._do("transfer", uri=uri)
+
+    def transfer_joined(self) -> None:
+        """The transfer key, attended: the far ends of the first two calls are joined."""
+        self._do("transfer_joined")
+
     def on_refer(self, code: int) -> None:
         """Answer REFER with this code: 202 follows it, 603 is what a new phone does."""
         self._do("refer_policy", code=code)

@@ -233,6 +233,15 @@ class PhoneUa:
         prm.opt.textCount = prm.opt.videoCount = 0
         self._call.reinvite(prm)
 
+    def do_transfer(self, uri: str) -> None:
+        """Blind: REFER the far end of the first call to somebody."""
+        self._account.calls[0].xfer(uri, pj.CallOpParam(True))
+
+    def do_transfer_joined(self) -> None:
+        """Attended: REFER the far end of the first call to that of the second, with Replaces."""
+        first, second = self._account.calls[:2]
+        first.xferReplaces(second, pj.CallOpParam(True))
+
     def do_refer_policy(self, code: int) -> None:
         """Answer REFER with this code from now on; 202 follows it."""
         self._account.refer_code = code
