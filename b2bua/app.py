@@ -27,10 +27,9 @@ from b2bua.live import Live
 from b2bua.logs import event_logger
 from b2bua.loop import sip_loop
 from b2bua.media.bank import BankView
-from b2bua.media.library import Library
+from b2bua.media.desk import Desk
 from b2bua.media.listener import Listener
 from b2bua.media.studio import Studio
-from b2bua.media.workshop import Workshop
 from b2bua.metaflows.context import Parts
 from b2bua.metaflows.parking import Lot, pickup
 from b2bua.metaflows.session import listener
@@ -84,20 +83,21 @@ class App:
         self._exchange = Exchange(settings.sip, settings.peers, settings.routes, self._endpoint, bridge, self._events)
         bank = BankView(bridge.bank)
         self._studio = Studio(settings.recordings, bank, bridge, self._events, self._loop, self._endpoint.tones)
-        self._workshop = Workshop()
+        self._desk = Desk(settings, bank, bridge, self._endpoint.player.sources)
         lot = Lot(settings.park)
+        desk = self._desk
         self._parts = Parts(self._exchange, settings.peers, self._endpoint.public_address, self._studio.recordings,
                             tones=self._endpoint.tones, player=self._endpoint.player, log_digits=settings.log.digits,
-                            library=Library(settings.sounds, settings.media.mix_rate_hz, self._workshop),
+                            library=desk.library, speech=desk.speech, voices=desk.voices,
                             hold_music=settings.sounds.hold_music, lot=lot,
-                            scripts=WebScripts(settings.pivot, self._workshop))
+                            scripts=WebScripts(settings.pivot, desk.workshop))
         self._exchange.listen = listener(self._parts)
         self._exchange.pickup = pickup(lot)
         self._registry.register(self._readings())
         self._listener = Listener(bank, bridge, self._loop)
         self._endpoint.on_media = self._media_changed
         self._studio.start()
-        self._workshop.start()
+        self._desk.start()
         self._listener.start()
         self._start_api()
         self._loop.run_until_complete(asyncio.sleep(0))  # the first directory is there before the first call
@@ -176,7 +176,7 @@ class App:
         await asyncio.sleep(0.5)  # the last BYE's answer, legs let go, recordings closed and told
 
     def _close(self) -> None:
-        for name in ("_listener", "_studio", "_workshop", "_api"):
+        for name in ("_listener", "_studio", "_desk", "_api"):
             part = getattr(self, name, None)
             if part is not None:
                 part.stop()

@@ -20,9 +20,10 @@ from config.park import Park
 from config.peers import Peer, Route
 from config.recordings import Recordings
 from config.sections import Api, Digits, Log, Media, Metaflows, Pivot, Sip, Sounds
+from config.speech import Speech
 
 __all__ = ["Api", "ConfigError", "Digits", "Log", "Media", "Metaflows", "Park", "Peer", "Pivot", "Recordings", "Route",
-           "Settings", "Sip", "Sounds", "load"]
+           "Settings", "Sip", "Sounds", "Speech", "load"]
 
 
 PREFIX = "B2BUA__"  # of the environment variables
@@ -52,6 +53,7 @@ class Settings(BaseSettings):
     sounds: Sounds = Sounds()
     park: Park = Park()
     pivot: Pivot = Pivot()
+    speech: Speech = Speech()
     digits: Digits = Digits()
     metaflows: Metaflows = Metaflows()
     log: Log = Log()

@@ -49,18 +49,28 @@ class SoundCache:
         key = f"{source.resolve()} {state.st_mtime_ns} {state.st_size}"
         return self.kept(key, lambda: decoded(source, self.rate_hz))
 
+    def find(self, key: str) -> Sound | None:
+        """The sound of this key, if there is one."""
+        file = self._file(key)
+        sound = opened(file)
+        if sound is not None:
+            os.utime(file)
+        return sound
+
+    def _file(self, key: str) -> Path:
+        name = hashlib.sha256(f"{_VERSION} {self.rate_hz} {key}".encode()).hexdigest()[:40]
+        return self.folder / f"{name}.wav"
+
     def kept(self, key: str, make: Callable[[], Iterable[NDArray[np.int16]]]) -> Sound:
         """The sound of this key; `make` gives its samples, in blocks, where there is none yet. Raises SoundError."""
-        name = hashlib.sha256(f"{_VERSION} {self.rate_hz} {key}".encode()).hexdigest()[:40]
-        file = self.folder / f"{name}.wav"
-        if (sound := opened(file)) is None:
+        file = self._file(key)
+        if (sound := self.find(key)) is None:
             self._write(file, make())
             self._tidy(file)
             sound = opened(file)
         if sound is None or sound.seconds == 0:
             file.unlink(missing_ok=True)
             raise SoundError("there is no sound in it")
-        os.utime(file)
         return sound
 
     def _write(self, file: Path, blocks: Iterable[NDArray[np.int16]]) -> None:

@@ -15,7 +15,7 @@ from b2bua.calls.call import Call
 from b2bua.calls.directory import Directory, Endpoint
 from b2bua.calls.headers import Header, Party
 from b2bua.calls.leg import Leg, LegState
-from b2bua.calls.sounds import Library, Player
+from b2bua.calls.sounds import Library, Player, Sound
 from b2bua.metaflows.match import Slow
 from config.settings import Peer
 
@@ -138,6 +138,41 @@ class Tones(Protocol):
         """That was none, or it could not be done."""
 
 
+class Speech(Protocol):
+    """Turns text into sound, off the SIP thread.
+
+    language  what is spoken where nobody says anything else, as `en-us`
+    """
+
+    language: str
+
+    async def speak(self, text: str, *, language: str | None = None, voice: str = "female",
+                    engine: str | None = None) -> Sound:
+        """The spoken text; an engine that does not exist is the usual one. Raises SoundError."""
+
+
+class VoiceError(Exception):
+    """A voice cannot be changed; the text says why."""
+
+
+class Voices(Protocol):
+    """Changes how legs sound to their partners, by a thread of its own."""
+
+    def change(self, call: Call, leg: Leg, pitch: float, length: float) -> None:
+        """From now on, until `restore` or the end of the call; again: another change.
+
+        pitch   2.0 is an octave up
+        length  0.5 is twice as fast: what is said is heard in pieces, with silence between them
+        raises  VoiceError; ValueError outside 0.25 to 4
+        """
+
+    def restore(self, leg: Leg) -> bool:
+        """As it was; False when it was not changed."""
+
+    def changed(self, leg: Leg) -> bool:
+        """Is it changed?"""
+
+
 @dataclass(slots=True)
 class Ways:
     """By which way a transfer worked last with each peer (`refer` or `invite`); lost at restart. SIP thread."""
@@ -166,6 +201,8 @@ class Parts:
     slow: Slow = field(default_factory=Slow)
     player: Player | None = None
     library: Library | None = None
+    speech: Speech | None = None
+    voices: Voices | None = None
     hold_music: str | None = None
     lot: Lot | None = None
     scripts: Scripts | None = None

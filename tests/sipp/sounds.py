@@ -27,6 +27,16 @@ CODES = {
                "children": {"interrupted": {"module": "hangup"}}},
         "55": {"module": "play", "data": {"id": "no-such-file"}, "children": {"_": play("self")}},
         "50": {"module": "break"},
+        "61": {"module": "say", "data": {"type": "number", "text": "1234567"}},
+        "62": {"module": "tts", "data": {"text": "Good morning to both of you", "leg": "both", "voice": "male"}},
+        "63": {"module": "tts", "data": {"text": "This takes a rather long while, and no key ends it, none at all",
+                                         "terminators": []}},
+        "71": {"module": "audio_level", "data": {"action": "start", "mode": "read", "level": -2}},
+        "72": {"module": "audio_level", "data": {"action": "start", "mode": "write", "level": -4}},
+        "73": {"module": "audio_level", "data": {"action": "start", "mode": "read", "level": 2}},
+        "81": {"module": "sound_touch", "data": {"action": "start", "pitch": 1.5}},
+        "80": {"module": "sound_touch", "data": {"action": "stop"}},
+        "70": {"module": "audio_level", "data": {"action": "stop"}},
     },
 }
 

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from tests.peers.rtp import RtpPacket, Track
@@ -72,3 +74,54 @@ def test_F75_play_of_what_is_not_there_plays_nothing_and_goes_on(stage: Stage) -
     _, phone = call(stage, lambda track: track.talk(0.5).digits("*55").talk(2.3), 3800)
     assert audible_s(phone, FILE_HZ) == pytest.approx(FILE_S, abs=0.25), "the child's file"
     assert stage.sidecar.metric("b2bua_metaflows_total", module="play", outcome="failed") == failed + 1
+
+
+def speech_s(device: Device, *others_hz: float) -> float:
+    """For how long it heard something beside these tones."""
+    samples = device.rtp.heard().astype(float)
+    loud = 0
+    for at in range(0, len(samples) - 799, 800):
+        spectrum = abs(np.fft.rfft(samples[at:at + 800] * np.hanning(800)))
+        for hz in others_hz:
+            spectrum[max(0, int(hz / 10) - 6):int(hz / 10) + 7] = 0
+        loud += int(spectrum[10:340].max() > 40000)
+    return 0.1 * loud
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
+@pytest.mark.parametrize(("code", "hear"), [("*61", "b"), ("*62", "ab")])
+def test_F76_F77_speech_is_heard_by_whom_it_is_for_seen_from_who_typed(stage: Stage, code: str, hear: str) -> None:
+    caller, phone = call(stage, lambda track: track.talk(0.5).digits(code).talk(4.3), 5800)
+    assert (speech_s(phone, A_HZ) > 0.8) is ("b" in hear)
+    assert (speech_s(caller, B_HZ) > 0.8) is ("a" in hear)
+    assert_unbroken(phone.rtp.packets)
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
+def test_F69_F77_break_ends_speech_that_no_key_ends(stage: Stage) -> None:
+    before = stage.sidecar.metric("b2bua_metaflows_total", module="tts", outcome="interrupted")
+    _, phone = call(stage, lambda track: track.talk(0.5).digits("*63").talk(1.2).digits("*50").talk(2.8), 5800)
+    assert 0.3 < speech_s(phone, A_HZ) < 2.0
+    assert stage.sidecar.metric("b2bua_metaflows_total", module="tts", outcome="interrupted") == before + 1
+
+
+@pytest.mark.parametrize(("code", "speaks_db", "hears_db"), [
+    pytest.param("*71", -6, 0, id="read -2"), pytest.param("*73", 6, 0, id="read +2"),
+    pytest.param("*72", 0, -60, id="write -4")])
+def test_F78_B17_levels_are_those_of_who_typed_and_end_again(stage: Stage, code: str, speaks_db: float,
+                                                             hears_db: float) -> None:
+    caller, phone = call(stage, lambda track: track.talk(0.5).digits(code).talk(1.2).digits("*70").talk(1), 4200)
+    for device, hz, change_db in ((caller, B_HZ, speaks_db), (phone, A_HZ, hears_db)):
+        levels = [tone_dbm0(device.rtp.heard()[at:at + 1600], hz) for at in range(0, len(device.rtp.heard()), 800)]
+        assert levels[-4] == pytest.approx(-10, abs=1), "as it was"
+        during = float(np.median(levels[11:17]))  # 1.1 s to 1.8 s: between the codes
+        assert during < -50 if change_db == -60 else during == pytest.approx(-10 + change_db, abs=1.0)
+
+
+def test_F79_B17_the_voice_of_who_typed_is_changed_and_nobody_elses(stage: Stage) -> None:
+    caller, phone = call(stage, lambda track: track.talk(0.5).digits("*81").talk(1.5).digits("*80").talk(1.2), 4500)
+    assert audible_s(caller, 1.5 * B_HZ) == pytest.approx(1.9, abs=0.5)
+    assert dominant_hz(caller.rtp.heard(0.8)[:3200]) == pytest.approx(B_HZ, abs=5), "as it was"
+    assert dominant_hz(phone.rtp.heard()) == pytest.approx(A_HZ, abs=5)
+    assert audible_s(phone, 1.5 * A_HZ) < 0.2
+    assert_unbroken(caller.rtp.packets)

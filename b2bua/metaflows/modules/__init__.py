@@ -10,6 +10,7 @@ from typing import Any
 from b2bua.metaflows.context import Context, Report
 from b2bua.metaflows.model import Data
 from b2bua.metaflows.modules.audio_level import AudioLevel
+from b2bua.metaflows.modules.audio_level import run as audio_level
 from b2bua.metaflows.modules.break_ import Break
 from b2bua.metaflows.modules.break_ import run as break_
 from b2bua.metaflows.modules.callflow import Callflow
@@ -36,10 +37,13 @@ from b2bua.metaflows.modules.relate import Relate
 from b2bua.metaflows.modules.resume import Resume
 from b2bua.metaflows.modules.resume import run as resume
 from b2bua.metaflows.modules.say import Say
+from b2bua.metaflows.modules.say import run as say
 from b2bua.metaflows.modules.sound_touch import SoundTouch
+from b2bua.metaflows.modules.sound_touch import run as sound_touch
 from b2bua.metaflows.modules.transfer import Transfer
 from b2bua.metaflows.modules.transfer import run as transfer
 from b2bua.metaflows.modules.tts import Tts
+from b2bua.metaflows.modules.tts import run as tts
 from b2bua.metaflows.modules.unpark import Unpark
 from b2bua.metaflows.modules.unpark import run as unpark
 
@@ -62,7 +66,7 @@ class Module:
 
 
 MODULES = {module.name: module for module in (
-    Module("audio_level", AudioLevel),
+    Module("audio_level", AudioLevel, audio_level),
     Module("break", Break, break_, at_once=True),
     Module("callflow", Callflow, callflow),
     Module("hangup", Hangup, hangup),
@@ -76,9 +80,9 @@ MODULES = {module.name: module for module in (
     Module("record_call", RecordCall, record_call),
     Module("relate", Relate),
     Module("resume", Resume, resume),
-    Module("say", Say),
-    Module("sound_touch", SoundTouch),
+    Module("say", Say, say),
+    Module("sound_touch", SoundTouch, sound_touch),
     Module("transfer", Transfer, transfer),
-    Module("tts", Tts),
+    Module("tts", Tts, tts),
     Module("unpark", Unpark, unpark, extension=True),
 )}

@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
-from b2bua.metaflows.model import Data
+from b2bua.metaflows.announce import KEYS
+from b2bua.metaflows.context import Context, Outcome, Report
+from b2bua.metaflows.model import Data, extension
+from b2bua.metaflows.modules.tts import speak
+from b2bua.metaflows.saying import said
 
 Type = Literal[
     "account_number", "currency", "current_date", "current_date_time", "current_time", "email_address", "ip_address",
@@ -24,3 +29,19 @@ class Say(Data):
     method: Literal["pronounced", "iterated", "counted"] | None = Field(None, description="default: pronounced")
     text: str | None = Field(None, description="what to read")
     type: Type | None = Field(None, description="what it is; default: name_spelled")
+    leg: Literal["self", "peer", "both"] = extension("self", description="who hears it, seen from the leg that typed")
+
+
+async def run(context: Context, data: Say) -> Report:
+    """Put it into words, and speak them; any key ends it."""
+    speech = context.parts.speech
+    if speech is None:
+        return Report(Outcome.UNAVAILABLE, "there is no speech engine")
+    kind = data.type or "name_spelled"
+    try:
+        saying = said(data.text or "", kind, data.language or speech.language, datetime.now().astimezone(),
+                      method=data.method, gender=data.gender)
+    except ValueError as error:
+        return Report(Outcome.FAILED, f"say {kind}: {error}")
+    return await speak(context, saying.words, language=saying.language, voice="female", engine=None, leg=data.leg,
+                       keys=KEYS)

@@ -3,11 +3,17 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Literal
 
 from pydantic import Field
 
+from b2bua.calls.sounds import SoundError
+from b2bua.metaflows.announce import announce
+from b2bua.metaflows.context import Context, Outcome, Report
 from b2bua.metaflows.model import Data
+
+log = logging.getLogger(__name__)
 
 Terminator = Literal["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"]
 
@@ -22,3 +28,24 @@ class Tts(Data):
                                       description="keys that end it")
     text: str | None = Field(None, description="what to say")
     voice: str = Field("female", description="which voice")
+
+
+async def run(context: Context, data: Tts) -> Report:
+    """Speak to the legs that are meant; without text nothing is said and the flow goes on."""
+    leg = data.leg if data.leg in ("self", "peer", "both") else "self"
+    return await speak(context, data.text or "", language=data.language, voice=data.voice, engine=data.engine,
+                       leg=leg, keys="".join(data.terminators))
+
+
+async def speak(context: Context, text: str, *, language: str | None, voice: str, engine: str | None, leg: str,
+                keys: str) -> Report:
+    """Have it spoken, and play that."""
+    speech = context.parts.speech
+    if speech is None:
+        return Report(Outcome.UNAVAILABLE, "there is no speech engine")
+    try:
+        sound = await speech.speak(text, language=language, voice=voice, engine=engine)
+    except SoundError as error:
+        log.warning("call %s: nothing is said: %s", context.call.id, error)
+        return Report(Outcome.FAILED, str(error))
+    return await announce(context, sound, leg, keys=keys)
