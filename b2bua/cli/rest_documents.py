@@ -49,7 +49,7 @@ def _shown(document: Any, as_json: bool) -> None:
     for key, value in document.items():
         if key == "metaflows" and isinstance(value, dict):
             count = sum(len(value.get(kind) or ()) for kind in ("numbers", "patterns"))
-            value = f"{count} codes, see `b2bua metaflows show`"
+            value = f"{count} code{'s' * (count != 1)}, see `b2bua metaflows show`"
         rows.append([escape(key), _cell(value)])
     show(["key", "value"], rows)
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How much the product carries on this machine: `python -m tests.peers.bench [--quick]` (`make bench`).
 
-Two loads, each between SIPp and SIPp on the same machine: calls set up and torn down at a rate, and calls that stand
-with sound both ways while one more call measures what it hears. Ends by itself; exit code 1 if any call failed.
+Three loads, each between SIPp and SIPp on the same machine: calls set up and torn down at a rate, the same while the
+API is asked, and calls that stand with sound both ways while one more call measures what it hears. Ends by itself; exit
+code 1 if any call or question failed.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from tests.load.relayed import Cpu
+from tests.peers.asker import Asker
 from tests.peers.ports import free_port
 from tests.peers.rtp import FRAME_MS, Track
 from tests.peers.rtp_end import RtpEnd
@@ -43,11 +45,14 @@ class Load:
     seconds: int = 30
     standing: int = 200  # calls at once
     standing_s: int = 30  # each of them
+    asked_rate: int = 50  # calls a second while the API is asked
+    questions: int = 500  # a second
+    asked_s: int = 20
 
     @classmethod
     def quick(cls) -> Load:
         """For CI: the same shape in a third of the time."""
-        return cls(seconds=6, standing=60, standing_s=6)
+        return cls(seconds=6, standing=60, standing_s=6, asked_s=6)
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,13 @@ class Bench:
 
     def _sipp(self, scenario: Scenario, host: str, port: int = 0) -> Sipp:
         return Sipp(scenario, self._workdir, host, port or free_port(host), self._sidecar.sip)
+
+    def asked(self, load: Load) -> Figures:
+        """Calls at a rate while a client asks the API at another."""
+        with Asker(self._sidecar, load.questions, load.asked_s) as asker:
+            figures = self.setups(replace(load, rate=load.asked_rate, seconds=load.asked_s))
+        return replace(figures, note=asker.note(), failed=figures.failed + asker.failed,
+                       name=f"{load.asked_rate} calls/s and {load.questions} REST GETs/s for {load.asked_s} s")
 
     def setups(self, load: Load) -> Figures:
         """Calls set up and torn down at a rate."""
@@ -123,7 +135,8 @@ class Bench:
             if abs(heard_hz - PROBE_HZ) > 5:
                 raise SippError(f"the listening call heard {heard_hz:.0f} Hz instead of {PROBE_HZ} Hz")
             gaps = gap_ms([packet.at_s for packet in end.packets])
-            return f"{heard_hz:.0f} Hz echoed, {min(len(end.packets), due)} of {due} packets, gap {gaps:.0f} ms"
+            return (f"one more call hears {heard_hz:.0f} Hz, {min(len(end.packets), due)} of {due} packets, "
+                    f"gap {gaps:.0f} ms")
 
 
 def gap_ms(times_s: Sequence[float]) -> float:
@@ -170,7 +183,7 @@ def table(results: Sequence[Figures]) -> Table:
     shown.add_row("failed", *(f"[red]{f.failed}[/]" if f.failed else "0" for f in results))
     shown.add_row("CPU of one core", *(f"{f.cpu_percent:.0f} %" for f in results))
     shown.add_row("set-up p50 / p99", *(f"{f.setup(50):.1f} / {f.setup(99):.1f} ms" for f in results))
-    shown.add_row("one more call hears", *(f.note or "-" for f in results))
+    shown.add_row("meanwhile", *(f.note or "-" for f in results))
     return shown
 
 
@@ -186,7 +199,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def measure(load: Load) -> list[Figures]:
-    """Run both loads against a product of their own."""
+    """Run all loads against a product of their own."""
     pbx = (PBX, free_port(PBX))
     with tempfile.TemporaryDirectory(prefix="b2bua-bench-") as name:
         config = {**between((TRUNK, free_port(TRUNK)), pbx), "media": {"ports": RTP_PORTS}, "log": {"level": "warning"}}
@@ -194,6 +207,8 @@ def measure(load: Load) -> list[Figures]:
         with sidecar.running():
             bench = Bench(sidecar, Path(name), pbx)
             results = [bench.setups(load)]
+            sidecar.wait_quiet(40)
+            results.append(bench.asked(load))
             sidecar.wait_quiet(40)
             results.append(bench.standing(load))
             sidecar.wait_quiet(40)
