@@ -186,6 +186,15 @@ class Sidecar:
                 raise AssertionError(f"not finished: {left}")
             time.sleep(POLL_S)
 
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> bytes:
+        """Ask its API about the account, logged in: path is below /v2/accounts/<ACCOUNT_ID>."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.api_port}/v2/accounts/{ACCOUNT_ID}{path}", method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", "X-Auth-Token": self.token(), **headers})
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return bytes(answer.read())
+
     def token(self) -> str:
         """Log in by API key (PUT /v2/api_auth)."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.api_port}/v2/api_auth", method="PUT",

@@ -32,6 +32,7 @@ class UploadServer:
     """
 
     plan: list[str]
+    host: str = "127.0.0.1"
     port: int = 0
     requests: list[Request] = field(default_factory=list)
     attempts: int = 0
@@ -39,7 +40,7 @@ class UploadServer:
     @property
     def url(self) -> str:
         """Of its root, without a slash at the end."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def wait(self, count: int, timeout_s: float = 15.0) -> None:
         """Until so many requests were taken; raises AssertionError."""
@@ -73,9 +74,9 @@ class UploadServer:
 
 
 @contextmanager
-def upload_server(*plan: str) -> Iterator[UploadServer]:
+def upload_server(*plan: str, host: str = "127.0.0.1") -> Iterator[UploadServer]:
     """A server that listens."""
-    served = UploadServer(list(plan))
+    served = UploadServer(list(plan), host)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -94,7 +95,7 @@ def upload_server(*plan: str) -> Iterator[UploadServer]:
         def handle_error(self, *args: Any) -> None:
             pass
 
-    server = Quiet(("127.0.0.1", 0), Handler)
+    server = Quiet((host, 0), Handler)
     served.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
