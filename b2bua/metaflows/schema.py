@@ -19,6 +19,7 @@ from b2bua.metaflows.modules import MODULES
 DRAFT = "http://json-schema.org/draft-04/schema#"
 Mode = Literal["live", "shadow"]
 DIGIT_TIMEOUT_MS = 800  # [ms] where no document says otherwise (KAZOO's system default)
+DIGIT_TIMEOUT_MAX_MS = 3_600_000  # longer ones can be stored; nobody waits so long, and a float must hold it
 _NODE = {"x-ref": "metaflow"}  # becomes $ref, which pydantic would want to resolve itself
 _NODES = {"patternProperties": {".+": _NODE}, "type": "object"}
 _NUMBERS = {"additionalProperties": False, "patternProperties": {"^[0-9]+$": _NODE}, "type": "object"}
@@ -58,11 +59,12 @@ class Metaflows(Data):
 
     @property
     def timeout_ms(self) -> int:
-        """[ms] `digit_timeout`, or what an account of old calls digit_timeout_ms, or the default."""
+        """[ms] `digit_timeout`, or what an account of old calls digit_timeout_ms, or the default; an hour at most."""
         if self.digit_timeout is not None:
-            return self.digit_timeout
+            return min(self.digit_timeout, DIGIT_TIMEOUT_MAX_MS)
         old = (self.model_extra or {}).get("digit_timeout_ms")
-        return old if isinstance(old, int) and not isinstance(old, bool) and old >= 0 else DIGIT_TIMEOUT_MS
+        is_good = isinstance(old, int) and not isinstance(old, bool) and old >= 0
+        return min(int(old or 0), DIGIT_TIMEOUT_MAX_MS) if is_good else DIGIT_TIMEOUT_MS
 
     @property
     def has_codes(self) -> bool:

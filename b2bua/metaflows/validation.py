@@ -23,6 +23,7 @@ Errors = dict[str, dict[str, dict[str, Any]]]
 Schema = Mapping[str, Any]
 Path = tuple[str, ...]
 
+MAX_NODES = 1000  # in one document; they are worked out on the SIP thread when somebody who has them calls
 MAX_DEPTH = 64  # nodes below each other; a deeper document is a mistake or an attack
 NOT_A_CLIENT = frozenset(("localhost", "127.0.0.1", "0.0.0.0", "::1", "::"))  # hosts that KAZOO refuses, and their IPv6
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -94,11 +95,18 @@ def _sentence(details: Mapping[str, Any]) -> str:
 @dataclass(slots=True)
 class _Walk:
     errors: Errors = field(default_factory=dict)
+    nodes: int = 0
 
     def value(self, schema: Schema, value: Any, path: Path) -> tuple[Any, Any]:
         """Check one value; returns it as to be stored and as to be returned."""
         if schema.get("$ref") == "metaflow":
             schema = json_schema("metaflow")
+            self.nodes += 1
+            if self.nodes > MAX_NODES:
+                if self.nodes == MAX_NODES + 1:
+                    self._no(path[:1], "maxProperties", f"there must not be more than {MAX_NODES} codes and children",
+                             target=MAX_NODES)
+                return value, value
             if len(path) > MAX_DEPTH:
                 self._no(path, "error", "too many children below each other", value=len(path))
                 return value, value

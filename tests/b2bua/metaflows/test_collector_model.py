@@ -94,22 +94,28 @@ def by_collector(rules: Rules, sentence: Sentence) -> Fate:
     return fate
 
 
+RULES = st.builds(Rules, timeout_s=st.just(TIMEOUT_S), fire_early=st.booleans(), hide_codes=st.booleans(),
+                  terminator=st.sampled_from([None, "#"]), fast_rearm=st.booleans(), max_digits=st.integers(1, 4))
+
+
 @settings(max_examples=300)
 @given(st.lists(st.tuples(st.sampled_from("**1123#"), st.sampled_from([0.1, 0.1, 0.1, 0.499, 0.5, 3.0])), max_size=14),
-       st.builds(Rules, timeout_s=st.just(TIMEOUT_S), fire_early=st.booleans(), hide_codes=st.booleans(),
-                 terminator=st.sampled_from([None, "#"]), fast_rearm=st.booleans(), max_digits=st.integers(1, 4)))
+       RULES)
 def test_the_collector_does_what_the_rules_say(sentence: Sentence, rules: Rules) -> None:
     assert by_collector(rules, sentence) == by_model(rules, sentence)
 
 
-@given(st.lists(st.tuples(st.sampled_from("*1#"), st.sampled_from([0.1, 0.6]), st.sampled_from(["self", "peer"])),
-                max_size=12))
-def test_what_one_side_types_changes_nothing_on_the_other(typed: list[tuple[str, float, str]]) -> None:
-    together, alone = (Collector(Rules(timeout_s=TIMEOUT_S), Matcher(NUMBERS, [])) for _ in range(2))
+@settings(max_examples=300)
+@given(st.lists(st.tuples(st.sampled_from("**1123#"), st.sampled_from([0.1, 0.3, 0.499, 0.5, 0.6]),
+                          st.sampled_from(["self", "peer"])), max_size=16), RULES)
+def test_what_one_side_types_changes_nothing_on_the_other(typed: list[tuple[str, float, str]], rules: Rules) -> None:
+    """So each of two legs that type at once is what the model says of it alone."""
+    together, alone = (Collector(rules, Matcher(NUMBERS, [])) for _ in range(2))
+    own = {"self": alone, "peer": Collector(rules, Matcher(NUMBERS, []))}
     now_s = 0.0
     for digit, pause_s, side in typed:
-        decisions = together.press(side, digit, now_s)
-        if side == "self":
-            assert decisions == alone.press(side, digit, now_s)
+        assert together.press(side, digit, now_s) == own[side].press(side, digit, now_s)
         now_s += pause_s
-        assert together.expire("self", now_s) == alone.expire("self", now_s)
+        for name, one in own.items():
+            assert together.deadline_s(name) == one.deadline_s(name)
+            assert together.expire(name, now_s) == one.expire(name, now_s)

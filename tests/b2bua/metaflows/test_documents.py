@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from b2bua.metaflows.collector import Rules
 from b2bua.metaflows.documents import InvalidDocument, Metaflows, check, json_schema, validate, with_defaults
 
 TWELVE = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "*", "#"]
@@ -236,3 +237,19 @@ def test_schemas_are_draft_4() -> None:
         "patternProperties": {"^[0-9]+$": {"$ref": "metaflow"}}}
     with pytest.raises(KeyError):
         json_schema("metaflows.foo")
+
+
+def test_a_document_has_a_thousand_nodes_at_most() -> None:
+    """They are worked out on the SIP thread."""
+    few = {str(code): {"module": "hangup", "children": {"_": {"module": "hangup"}}} for code in range(500)}
+    validate({"numbers": few})
+    with pytest.raises(InvalidDocument) as caught:
+        validate({"numbers": few, "patterns": {"x": {"module": "hangup"}, "y": {"module": "hangup"}}})
+    assert caught.value.errors == {"patterns": {"maxProperties": {
+        "message": "there must not be more than 1000 codes and children", "target": 1000}}}
+
+
+def test_an_endless_timeout_is_an_hour() -> None:
+    sent = validate({"digit_timeout": 10 ** 400, "numbers": {"1": {"module": "hangup"}}}).sent
+    assert Rules.of(Metaflows.model_validate(sent)).timeout_s == 3600
+    assert Rules.of(Metaflows.model_validate({"digit_timeout_ms": 10 ** 400})).timeout_s == 3600
