@@ -12,6 +12,7 @@ import logging
 import resource
 import signal
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from b2bua.api.server import ApiThread
 from b2bua.calls.directory import Directory
 from b2bua.calls.events import Events
 from b2bua.calls.exchange import Exchange
+from b2bua.hook import ask
 from b2bua.live import Live
 from b2bua.logs import event_logger
 from b2bua.loop import sip_loop
@@ -32,6 +34,8 @@ from b2bua.media.listener import Listener
 from b2bua.media.studio import Studio
 from b2bua.metaflows.context import Parts
 from b2bua.metaflows.parking import Lot, pickup
+from b2bua.metaflows.permit import Permit
+from b2bua.metaflows.referred import referrals
 from b2bua.metaflows.session import listener
 from b2bua.metrics import Metrics, Readings
 from b2bua.scripts import WebScripts
@@ -90,9 +94,10 @@ class App:
                             tones=self._endpoint.tones, player=self._endpoint.player, log_digits=settings.log.digits,
                             library=desk.library, speech=desk.speech, voices=desk.voices,
                             hold_music=settings.sounds.hold_music, lot=lot,
-                            scripts=WebScripts(settings.pivot, desk.workshop))
+                            scripts=WebScripts(settings.pivot, desk.workshop), permit=self._permit())
         self._exchange.listen = listener(self._parts)
         self._exchange.pickup = pickup(lot)
+        self._exchange.referred = referrals(self._parts)
         self._registry.register(self._readings())
         self._listener = Listener(bank, bridge, self._loop)
         self._endpoint.on_media = self._media_changed
@@ -119,6 +124,15 @@ class App:
         self._events.subscribe(parts.events.publish)
         self._api = ApiThread(parts, seed=_seed(self._settings.seed))
         self._api.start()
+
+    def _permit(self) -> Permit:
+        """The hook is asked on the API loop."""
+        rules = self._settings.transfers
+
+        async def asked(question: Mapping[str, Any]) -> int:
+            return await self._api.run(ask(rules, question))
+
+        return Permit(rules, asked if rules.hook is not None else None)
 
     def _directory_changed(self, directory: Directory) -> None:
         """API thread: a new snapshot."""

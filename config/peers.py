@@ -7,7 +7,7 @@ import ipaddress
 import re
 from typing import Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from config.sections import ACCOUNT_ID, Model, host_port
 
@@ -24,6 +24,12 @@ class Peer(Model):
     refer: Literal["auto", "always", "never"] = "auto"
     refer_timeout_s: float = Field(default=20.0, gt=0)  # no final NOTIFY within this: the next way is tried
     hold_music: Literal["pass", "ours"] = "pass"  # its hold goes on to the other leg, or that one hears our music
+    username: str | None = None  # answers its 401 and 407, to INVITE, REFER and the rest
+    password: SecretStr | None = None
+    realm: str = "*"  # only challenges of this realm are answered; *: any
+    referred: Literal["accept", "relay", "refuse"] = "accept"  # a REFER from it: we call the target; the other leg does
+    connected_identity: Literal["update", "reinvite", "never"] = "update"  # tells it whom it talks to after a transfer
+    diversion: bool = False  # the target of a transfer gets a Diversion with the transferor
     dtmf: Literal["auto", "rfc4733", "info", "inband"] = "auto"
     inband: Literal["auto", "always", "never"] = "auto"
 
@@ -40,6 +46,12 @@ class Peer(Model):
         for item in value:
             ipaddress.ip_network(item, strict=False)
         return value
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Peer:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password belong together")
+        return self
 
     @model_validator(mode="after")
     def _known_by_address(self) -> Peer:

@@ -21,6 +21,7 @@ from config.peers import Peer, Route
 from config.recordings import Recordings
 from config.sections import Api, Digits, Log, Media, Metaflows, Pivot, Sip, Sounds
 from config.speech import Speech
+from config.transfers import Transfers
 
 __all__ = ["Api", "ConfigError", "Digits", "Log", "Media", "Metaflows", "Park", "Peer", "Pivot", "Recordings", "Route",
            "Settings", "Sip", "Sounds", "Speech", "load"]
@@ -50,6 +51,7 @@ class Settings(BaseSettings):
     store: str = Field(default="sqlite:///var/b2bua.db", repr=False)  # may hold a password
     seed: Path | None = None
     recordings: Recordings = Recordings()
+    transfers: Transfers = Transfers()
     sounds: Sounds = Sounds()
     park: Park = Park()
     pivot: Pivot = Pivot()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes docs/modules.md from the models and docs/kazoo-checklist.md from the names of the tests.
+"""Writes docs/modules.md from the models, docs/kazoo-checklist.md from test names, docs/transfer.md from the table of
+attended transfers.
 
 `python -m tests.docs` writes them; tests/test_docs.py fails when they are out of date.
 """
@@ -16,6 +17,7 @@ from typing import Any
 import yaml
 
 from b2bua.metaflows.modules import MODULES
+from b2bua.metaflows.modules.attended_table import TABLE
 from b2bua.metaflows.schema import json_schema
 
 ROOT = Path(__file__).parent.parent
@@ -25,7 +27,8 @@ Json = Mapping[str, Any]
 
 def pages() -> dict[Path, str]:
     """Every generated page."""
-    return {ROOT / "docs" / "modules.md": modules_page(), ROOT / "docs" / "kazoo-checklist.md": checklist_page()}
+    return {ROOT / "docs" / "modules.md": modules_page(), ROOT / "docs" / "kazoo-checklist.md": checklist_page(),
+            ROOT / "docs" / "transfer.md": transfer_page()}
 
 
 # -- modules ------------------------------------------------------------------------------------------------------
@@ -88,6 +91,19 @@ def _constraint(value: Json) -> str:
 
 def _cell(text: str | None) -> str:
     return (text or "").replace("|", "\\|").replace("\n", " ")
+
+
+# -- attended transfer --------------------------------------------------------------------------------------------
+
+
+def transfer_page() -> str:
+    """Every state and event."""
+    rows = [f"| {state.value} | {event.value} | {row.do.value} | {row.next.value} |"
+            for (state, event), row in TABLE.items()]
+    return "\n".join([
+        MADE, "# Attended transfer: who hears whom, and when", "",
+        "The *transferor* typed the code, the *transferee* is moved, the *target* is called. What the table does not "
+        "name changes nothing.", "", "| state | what happens | then | next |", "|---|---|---|---|", *rows, ""])
 
 
 # -- checklist ----------------------------------------------------------------------------------------------------

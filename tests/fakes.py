@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from b2bua.calls.call import Call
 from b2bua.calls.digit import Digit, Source
 from b2bua.calls.exchange import DialError
 from b2bua.calls.headers import Header, Party
@@ -25,13 +24,15 @@ from b2bua.calls.leg import (
     Leg,
     LegState,
     MediaChanged,
+    NotifyAnswered,
     Pressed,
     Progress,
     ReferProgress,
+    ReferReceived,
     Released,
 )
 from b2bua.calls.reason import EndReason
-from b2bua.metaflows.context import RecordingError, RecordingOptions
+from b2bua.calls.replaces import DialogId, ReferTo
 
 
 class _Jump(selectors.SelectSelector):
@@ -119,11 +120,18 @@ class FakeLeg(Leg):
     def send_info(self, content_type: str, body: str) -> None:
         self.told.append(("info", content_type, body))
 
+    def identify(self, party: Party) -> None:
+        self.told.append(("identify", party.user))
+
     def refer(self, target: str, headers: Sequence[Header] = ()) -> None:
         self.told.append(("refer", target, dict(headers)))
 
     def notify_refer(self, code: int, text: str, *, final: bool) -> None:
         self.told.append(("notify_refer", code, final))
+
+    @property
+    def dialog_id(self) -> DialogId:
+        return DialogId(self.id, f"{self.id}-ours", f"{self.id}-theirs")
 
     @property
     def codec(self) -> str | None:
@@ -170,6 +178,16 @@ class FakeLeg(Leg):
 
     def holds(self, on: bool) -> None:
         self.emit(Held(on))
+
+    def asks_transfer(self, refer_to: str, referred_by: str | None = None) -> None:
+        self.emit(ReferReceived(ReferTo.parse(refer_to), referred_by))
+
+    def answers_notify(self) -> None:
+        self.emit(NotifyAnswered())
+
+    def notified(self) -> list[int]:
+        """Codes that its far end was told of its REFER."""
+        return [told[1] for told in self.told if told[0] == "notify_refer"]
 
     def accepts_refer(self) -> None:
         self.emit(ReferProgress(202, "Accepted", False, False))
@@ -253,46 +271,3 @@ class FakeDialer:
         party = Party("", dial.number, f"sip:{dial.number}@{dial.peer}")
         self.legs.append(FakeLeg(f"dialed-{len(self.legs)}", dial.peer, "outbound", party, dial))
         return self.legs[-1]
-
-
-@dataclass
-class FakeRecording:
-    """One recording of a test."""
-
-    id: str
-    options: RecordingOptions
-
-
-@dataclass
-class FakeRecorder:
-    """Remembers what was recorded; `failure` makes the next start fail."""
-
-    live: dict[Call, FakeRecording] = field(default_factory=dict)
-    made: list[FakeRecording] = field(default_factory=list)
-    failure: str | None = None
-
-    def start(self, call: Call, options: RecordingOptions) -> FakeRecording:
-        if self.failure is not None:
-            raise RecordingError(self.failure)
-        self.live[call] = FakeRecording(f"r{len(self.made)}", options)
-        self.made.append(self.live[call])
-        return self.live[call]
-
-    def stop(self, recording: Any, by: Any = None) -> None:
-        self.live = {call: one for call, one in self.live.items() if one is not recording}
-
-    def running(self, call: Call) -> FakeRecording | None:
-        return self.live.get(call)
-
-
-@dataclass
-class FakeTones:
-    """Tones that were played: (name, leg id)."""
-
-    played: list[tuple[str, str]] = field(default_factory=list)
-
-    def accepted(self, leg: Leg) -> None:
-        self.played.append(("accepted", leg.id))
-
-    def rejected(self, leg: Leg) -> None:
-        self.played.append(("rejected", leg.id))

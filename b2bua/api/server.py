@@ -90,6 +90,13 @@ class ApiThread:
             future.cancel()
             raise
 
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the API loop and await it on another one; cancelling this cancels it."""
+        if self._loop is None:
+            work.close()
+            raise RuntimeError("the API has not been started")
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
     @property
     def address(self) -> tuple[str, int]:
         """Where it listens."""

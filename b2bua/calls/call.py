@@ -9,13 +9,13 @@ around takes the fate of the legs into its hands with `guarded`, and gives it ba
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from b2bua.calls import reason as reasons
+from b2bua.calls.conference import Conference
 from b2bua.calls.ears import Ears, PassDigits
 from b2bua.calls.events import Events
 from b2bua.calls.holding import Holding
@@ -35,11 +35,11 @@ from b2bua.calls.mask import Mask
 from b2bua.calls.path import Mixer, Path
 from b2bua.calls.reason import EndReason
 from b2bua.calls.table import TABLE, CallState
+from b2bua.calls.tasks import Tasks
 from b2bua.calls.timeline import Side, Timeline
 
 __all__ = ["Call", "CallState", "Guard"]
 
-log = logging.getLogger(__name__)
 
 
 Guard = Callable[[Leg, LegEvent], bool]
@@ -73,10 +73,12 @@ class Call:
         self.mask = Mask(self)
         self.timeline = Timeline(lambda: time.monotonic() - self.began_s)
         self.holding: Holding | None = None
+        self.conference: Conference | None = None  # three or more of its legs talk at once
+        self.transfers = 0  # so many have been begun
         self.on_hold: Callable[[Leg, bool], bool] | None = None  # takes care of a party's SIP hold, if it says True
         self._events = events
         self._guard: Guard | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(f"call {call_id}")
         self._on_ended: list[Callable[[Call], None]] = []
 
     # -- who is who ---------------------------------------------------------------------------------------------
@@ -239,17 +241,10 @@ class Call:
 
     def task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run a coroutine that belongs to this call: cancelled when the call ends; a bug in it ends only itself."""
-        task = asyncio.get_running_loop().create_task(work, name=f"{name} of call {self.id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._task_done)
+        task = self._tasks.add(work, name)
         if self.is_over:
             task.cancel()
         return task
-
-    def _task_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("%s failed", task.get_name(), exc_info=task.exception())
 
     def begin_talk(self) -> None:
         """Somebody has answered: the conversation counts from here."""
@@ -272,8 +267,7 @@ class Call:
         if not self.is_over:
             self.state = CallState.ENDING
             self.reason = reason
-            for task in list(self._tasks):
-                task.cancel()
+            self._tasks.cancel()
             self._end_holding()
             self.path.part()
         for leg in list(self.legs):
@@ -289,8 +283,7 @@ class Call:
         if self.legs or self.state is CallState.ENDED:
             return
         self.state = CallState.ENDED
-        for task in list(self._tasks):
-            task.cancel()
+        self._tasks.cancel()
         try:
             self.ears.closed()
         finally:

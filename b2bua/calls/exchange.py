@@ -16,13 +16,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from b2bua.calls import reason as reasons
-from b2bua.calls import routing
+from b2bua.calls import replacing, routing
 from b2bua.calls.call import Call, CallState
 from b2bua.calls.directory import Directory
 from b2bua.calls.ears import Ears
 from b2bua.calls.events import Events
 from b2bua.calls.headers import Header, Party, across
-from b2bua.calls.leg import Answered, Dial, Ended, Invite, Leg, LegEvent, LegState, Progress, Trying
+from b2bua.calls.leg import Answered, Dial, Ended, Invite, Leg, LegEvent, LegState, Progress, ReferReceived, Trying
 from b2bua.calls.path import Mixer
 from b2bua.calls.reason import EndReason
 from config.settings import Peer, Route, Sip
@@ -47,6 +47,7 @@ class DialError(Exception):
 
 Pickup = Callable[[Leg, Invite], bool]
 Listen = Callable[[Call], Ears]
+Referred = Callable[[Call, Leg, ReferReceived], None]
 
 
 class Exchange:
@@ -60,6 +61,8 @@ class Exchange:
         self.is_draining = False
         self.pickup: Pickup | None = None  # takes a leg that has dialled a place where somebody is parked
         self.listen: Listen | None = None  # makes the ears of each call (metaflows)
+        self.referred: Referred | None = None  # deals with a REFER that came
+        self._gone = replacing.Ended()
         self._sip = sip
         self._routes = routes
         self._dialer = dialer
@@ -88,19 +91,36 @@ class Exchange:
     def _arrived(self, a: Leg, invite: Invite) -> None:
         peer = self.peers[a.peer]
         a.endpoint = routing.endpoint_of(self.directory, peer, a.number, invite.headers)
+        if invite.headers.get("replaces"):
+            self._replaces(a, invite)
+            return
         refusal, to_peer = self._admit(a, invite)
         if refusal is None and self.pickup is not None and self.pickup(a, invite):
             return
         if refusal is not None or to_peer is None:
-            refusal = refusal or reasons.NO_ROUTE
-            self._events.publish("call.refused", leg_id=a.id, peer=a.peer, code=refusal.code, reason=refusal.text)
-            a.hangup(refusal)
+            self._refuse(a, refusal or reasons.NO_ROUTE)
             return
         account_id = peer.account or self.peers[to_peer].account
         call = Call(uuid.uuid4().hex, a, invite, self._mixer, self._events, account_id=account_id,
                     direction=routing.direction(self.peers, a.peer, to_peer))
         self._admitted(call)
         self._dial_b(call, to_peer)
+
+    def _refuse(self, a: Leg, refusal: EndReason) -> None:
+        self._events.publish("call.refused", leg_id=a.id, peer=a.peer, code=refusal.code, reason=refusal.text)
+        a.hangup(refusal)
+
+    def _replaces(self, a: Leg, invite: Invite) -> None:
+        """It wants the place of a leg that we have (RFC 3891)."""
+        peer, values = self.peers[a.peer], list(invite.headers.all("replaces"))
+        verdict = (EndReason.from_code(400, "more than one Replaces") if len(values) > 1 else
+                   replacing.judge(values[0], a, peer, self.known, self._gone, lambda name: self.peers[name]))
+        if isinstance(verdict, EndReason):
+            self._refuse(a, verdict)
+            return
+        call, old = verdict
+        self.owns(call, a)
+        replacing.take_over(call, old, a, lambda leg: self.deliver(leg, Answered()))
 
     def _admit(self, a: Leg, invite: Invite) -> tuple[EndReason | None, str | None]:
         if self.is_draining:
@@ -145,15 +165,31 @@ class Exchange:
         return routing.home(self._routes, self.peers, call.account_id, number, near)
 
     def dial(self, call: Call, to_peer: str, number: str, headers: Sequence[Header] = (),
-             caller: Party | None = None) -> Leg:
+             caller: Party | None = None, uri_params: str = "") -> Leg:
         """A further leg of this call, with the caller's codecs and (or else `caller`'s) identity. Raises DialError."""
-        leg = self._dialer.dial(Dial(to_peer, number, caller or call.invite.caller, headers, call.invite.codecs))
+        leg = self._dialer.dial(Dial(to_peer, number, caller or call.invite.caller, headers, call.invite.codecs,
+                                     uri_params))
         if leg.state is LegState.ENDED:  # it failed before anybody listened to it
             raise DialError(leg.reason or reasons.BUG)
         leg.endpoint = routing.endpoint_of(self.directory, self.peers[to_peer], number)
         self.owns(call, leg)
         call.add(leg)
         return leg
+
+    def known(self, call_id: str) -> list[tuple[Call, Leg]]:
+        """Live legs with this SIP Call-ID, and their calls."""
+        return [(call, leg) for leg, call in self._of_leg.items() if leg.id == call_id]
+
+    def adopt(self, call: Call, leg: Leg) -> None:
+        """A leg of another call becomes one of this call's; the rest of that call is hung up."""
+        former = self._of_leg[leg]
+        partner = former.other(leg)
+        former.legs.discard(leg)
+        former.end(reasons.TRANSFERRED)
+        self.owns(call, leg)
+        call.add(leg)
+        if partner is not None and partner.is_holding:
+            leg.hold(False)
 
     async def _ring_timer(self, call: Call, b: Leg) -> None:
         try:
@@ -196,10 +232,13 @@ class Exchange:
         call = self._of_leg.get(leg)
         if isinstance(event, Ended):
             self._of_leg.pop(leg, None)
+            self._gone.add(leg)
         if call is None:
             return
         try:
             call.heard(leg, event)
+            if isinstance(event, ReferReceived) and self.referred is not None and not call.is_over:
+                self.referred(call, leg, event)
         except Exception:
             log.exception("call %s: %s on leg %s failed; the call is ended", call.id, type(event).__name__, leg.id)
             self._events.publish("call.failed", call_id=call.id, leg_id=leg.id)
@@ -218,7 +257,7 @@ class Exchange:
 
     def find(self, leg_id: str) -> tuple[Call, Leg] | None:
         """The live leg with this SIP Call-ID, and its call."""
-        return next(((call, leg) for leg, call in self._of_leg.items() if leg.id == leg_id), None)
+        return next(iter(self.known(leg_id)), None)
 
     async def drain(self, limit_s: float) -> None:
         """Take no new calls, let the live ones go on for at most `limit_s`, then hang them up."""

@@ -18,6 +18,7 @@ from b2bua.calls.digit import Digit
 from b2bua.calls.directory import Endpoint
 from b2bua.calls.headers import Header, Headers, Party
 from b2bua.calls.reason import EndReason
+from b2bua.calls.replaces import DialogId, ReferTo
 
 
 class LegState(StrEnum):
@@ -90,6 +91,24 @@ class ReferProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class ReferReceived:
+    """The far end asks us to call somebody (it has had its 202); `notify_refer` tells it what comes of it.
+
+    referred_by   its Referred-By, if it has one
+    wants_notify  False: it asked for no NOTIFY (RFC 4488)
+    """
+
+    target: ReferTo
+    referred_by: str | None
+    wants_notify: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyAnswered:
+    """The far end has answered the last NOTIFY of its REFER."""
+
+
+@dataclass(frozen=True, slots=True)
 class InfoReceived:
     """An INFO whose body is not ours: it goes to the other leg."""
 
@@ -104,8 +123,8 @@ class Ended:
     reason: EndReason
 
 
-LegEvent = (Trying | Progress | Answered | MediaChanged | Held | Pressed | Released | ReferProgress | InfoReceived
-            | Ended)
+LegEvent = (Trying | Progress | Answered | MediaChanged | Held | Pressed | Released | ReferProgress | ReferReceived
+            | NotifyAnswered | InfoReceived | Ended)
 Owner = Callable[["Leg", LegEvent], None]
 
 
@@ -134,6 +153,7 @@ class Dial:
     caller   who the far end shall see in From
     headers  further header fields, Max-Forwards among them
     codecs   offer these first, in this order (RFC 3264: the other leg's offer)
+    uri_params  of the Request-URI, with their semicolons
     """
 
     peer: str
@@ -141,6 +161,7 @@ class Dial:
     caller: Party
     headers: Sequence[Header] = ()
     codecs: Sequence[str] = ()
+    uri_params: str = ""
 
 
 class Leg(ABC):
@@ -152,6 +173,7 @@ class Leg(ABC):
     endpoint   whose leg it is, or None (no metaflows)
     port       conference port of its audio, None while there is no media
     is_holding  has its far end put us on hold
+    granted_to  peers that were told its dialog's name, so that they may take the place of its partner (Replaces)
     """
 
     def __init__(self, leg_id: str, peer: str, direction: Literal["inbound", "outbound"], party: Party) -> None:
@@ -163,6 +185,7 @@ class Leg(ABC):
         self.state = LegState.TRYING
         self.port: int | None = None
         self.is_holding = False
+        self.granted_to: set[str] = set()
         self.reason: EndReason | None = None
         self._owner: Owner | None = None
         self._waiters: list[tuple[tuple[type, ...], asyncio.Future[LegEvent]]] = []
@@ -227,9 +250,21 @@ class Leg(ABC):
     def send_info(self, content_type: str, body: str) -> None:
         """Send an INFO that came on the other leg."""
 
+    def identify(self, party: Party) -> None:  # noqa: B027 - a leg whose far end cannot be told has nothing to do
+        """Let the far end see that it talks to this party now (RFC 4916's purpose, by P-Asserted-Identity)."""
+
     @abstractmethod
     def refer(self, target: str, headers: Sequence[Header] = ()) -> None:
         """Ask the far end to call `target` (a URI); ReferProgress events follow, the last one final."""
+
+    @abstractmethod
+    def notify_refer(self, code: int, text: str, *, final: bool) -> None:
+        """Tell the far end what its REFER has come to; after the final one NotifyAnswered follows, or Ended."""
+
+    @property
+    @abstractmethod
+    def dialog_id(self) -> DialogId | None:
+        """The dialog's name; None before the far end has answered with a tag."""
 
     @property
     @abstractmethod

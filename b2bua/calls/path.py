@@ -83,7 +83,7 @@ class Path:
     """
 
     def __init__(self, mixer: Mixer) -> None:
-        self._mixer = mixer
+        self.mixer = mixer
         self._legs: tuple[Leg, Leg] | None = None
         self._joint: _Joint | None = None
         self._relayed: _Joint | None = None
@@ -158,11 +158,11 @@ class Path:
 
     def _relay(self, wanted: _Joint | None) -> None:
         before, self._relayed = self._relayed, None
-        if wanted is not None and self._mixer.relay(wanted.one, wanted.other):
+        if wanted is not None and self.mixer.relay(wanted.one, wanted.other):
             self._relayed = wanted
         elif before is not None:
-            self._mixer.unrelay(before.one)
-            self._mixer.unrelay(before.other)
+            self.mixer.unrelay(before.one)
+            self.mixer.unrelay(before.other)
 
     def _mix(self, wanted: _Joint | None) -> None:
         before = self._wires
@@ -170,12 +170,12 @@ class Path:
                                                  self._wire(wanted.other, wanted.one)]
         for wire in before:
             if wire not in self._wires and wire.stands:  # a wire of another level has to be drawn anew
-                self._mixer.disconnect(wire.source, wire.sink)
+                self.mixer.disconnect(wire.source, wire.sink)
         for wire in self._wires:
             if wire.level == 1.0:
-                self._mixer.connect(wire.source, wire.sink)
+                self.mixer.connect(wire.source, wire.sink)
             else:
-                self._mixer.connect(wire.source, wire.sink, wire.level)
+                self.mixer.connect(wire.source, wire.sink, wire.level)
 
     def _wire(self, one: Leg, other: Leg) -> _Wire:
         assert one.port is not None

@@ -17,6 +17,7 @@ from b2bua.calls.headers import Header, Party
 from b2bua.calls.leg import Leg, LegState
 from b2bua.calls.sounds import Library, Player, Sound
 from b2bua.metaflows.match import Slow
+from b2bua.metaflows.permit import Permit
 from config.settings import Peer
 
 if TYPE_CHECKING:
@@ -124,8 +125,14 @@ class Dials(Protocol):
         """The peer at which an endpoint of the call's account is reached."""
 
     def dial(self, call: Call, to_peer: str, number: str, headers: Sequence[Header] = (),
-             caller: Party | None = None) -> Leg:
+             caller: Party | None = None, uri_params: str = "") -> Leg:
         """Raises DialError."""
+
+    def known(self, call_id: str) -> list[tuple[Call, Leg]]:
+        """Live legs with this SIP Call-ID, and their calls."""
+
+    def adopt(self, call: Call, leg: Leg) -> None:
+        """A leg of another call becomes one of this call's; the rest of that call is hung up."""
 
 
 class Tones(Protocol):
@@ -175,9 +182,14 @@ class Voices(Protocol):
 
 @dataclass(slots=True)
 class Ways:
-    """By which way a transfer worked last with each peer (`refer` or `invite`); lost at restart. SIP thread."""
+    """What each peer has shown of transfers; lost at restart. SIP thread.
+
+    worked       the way by which a blind one worked last: `refer` or `invite`
+    handed_over  did it take a talk over by REFER with Replaces
+    """
 
     worked: dict[str, str] = field(default_factory=dict)
+    handed_over: dict[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +200,7 @@ class Parts:
     hold_music      what those hear who wait, where neither code nor document says otherwise; None: the built-in tune
     lot             where parties are parked
     scripts         asks web servers for flows
+    permit          who may be transferred where
     slow            patterns that took too long, and how often that happened (`slow.count`)
     """
 
@@ -199,6 +212,7 @@ class Parts:
     log_digits: bool = False
     ways: Ways = field(default_factory=Ways)
     slow: Slow = field(default_factory=Slow)
+    permit: Permit = field(default_factory=Permit)
     player: Player | None = None
     library: Library | None = None
     speech: Speech | None = None

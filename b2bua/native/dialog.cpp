@@ -66,8 +66,15 @@ const pj_str_t kApplication = {const_cast<char*>("application"), 11};
 const pj_str_t kDtmfRelay = {const_cast<char*>("dtmf-relay"), 10};
 const pj_str_t kOurs = {const_cast<char*>("dtmf-relay-b2bua"), 16};  // no name that PJSUA's INFO reader knows
 
+/// PJSUA would answer an INVITE with Replaces itself and end the leg it names. The text of the message keeps the field.
+void hide_replaces(pjsip_msg* msg) {
+    const pj_str_t name = {const_cast<char*>("Replaces"), 8};
+    while (void* found = pjsip_msg_find_hdr_by_name(msg, &name, nullptr)) pj_list_erase(found);
+}
+
 pj_bool_t on_rx_request(pjsip_rx_data* rdata) {
     const pjsip_method& method = rdata->msg_info.msg->line.req.method;
+    if (method.id == PJSIP_INVITE_METHOD) hide_replaces(rdata->msg_info.msg);
     pjsip_msg_body* body = rdata->msg_info.msg->body;
     if (body && pj_stricmp2(&method.name, "INFO") == 0 && pj_stricmp(&body->content_type.type, &kApplication) == 0 &&
         pj_stricmp(&body->content_type.subtype, &kDtmfRelay) == 0)
@@ -79,6 +86,27 @@ pjsip_module info_module = {
     nullptr, nullptr, {const_cast<char*>("mod-b2bua-info"), 14}, -1,
     PJSIP_MOD_PRIORITY_UA_PROXY_LAYER - 2,  // before the dialog layer hands the request to PJSUA
     nullptr, nullptr, nullptr, nullptr, &on_rx_request, nullptr, nullptr, nullptr, nullptr};
+
+pjsip_dialog* dialog_of(int call_id) {
+    if (call_id < 0 || call_id >= static_cast<int>(pjsua_var.ua_cfg.max_calls)) return nullptr;
+    pjsip_inv_session* inv = pjsua_var.calls[call_id].inv;
+    return inv ? inv->dlg : nullptr;
+}
+
+std::string text(const pj_str_t& value) { return std::string(value.ptr, static_cast<size_t>(value.slen)); }
+
+pj_str_t borrowed(const std::string& value) {
+    return {const_cast<char*>(value.data()), static_cast<pj_ssize_t>(value.size())};
+}
+
+void add_header(pjsip_tx_data* tdata, const std::string& line) {
+    const size_t colon = line.find(": ");
+    if (colon == std::string::npos) return;
+    const std::string name = line.substr(0, colon), value = line.substr(colon + 2);
+    pj_str_t hname = borrowed(name), hvalue = borrowed(value);
+    pjsip_msg_add_hdr(tdata->msg, reinterpret_cast<pjsip_hdr*>(
+        pjsip_generic_string_hdr_create(tdata->pool, &hname, &hvalue)));
+}
 
 }  // namespace
 
@@ -101,24 +129,44 @@ int limit_answer(int call_id, const std::string& codec) {
     return changed;
 }
 
-void take_info() {
+void take_requests() {
     if (info_module.id < 0) pjsip_endpt_register_module(pjsua_get_pjsip_endpt(), &info_module);
 }
 
-int respond(unsigned long long tsx_address, unsigned long long rdata_address, int code, const std::string& header) {
+std::string dialog_tags(int call_id) {
+    PJSUA_LOCK();
+    const pjsip_dialog* dlg = dialog_of(call_id);
+    const std::string tags = dlg ? text(dlg->local.info->tag) + " " + text(dlg->remote.info->tag) : "";
+    PJSUA_UNLOCK();
+    return tags;
+}
+
+bool set_credentials(int call_id, const std::string& realm, const std::string& user, const std::string& password) {
+    PJSUA_LOCK();
+    pjsip_dialog* dlg = dialog_of(call_id);
+    pjsip_cred_info cred;
+    pj_bzero(&cred, sizeof(cred));
+    cred.scheme = pj_str(const_cast<char*>("digest"));
+    cred.realm = borrowed(realm);
+    cred.username = borrowed(user);
+    cred.data_type = PJSIP_CRED_DATA_PLAIN_PASSWD;
+    cred.data = borrowed(password);
+    const bool set = dlg && pjsip_auth_clt_set_credentials(&dlg->auth_sess, 1, &cred) == PJ_SUCCESS;
+    PJSUA_UNLOCK();
+    return set;
+}
+
+int respond(unsigned long long tsx_address, unsigned long long rdata_address, int code, const std::string& headers) {
     auto* tsx = reinterpret_cast<pjsip_transaction*>(tsx_address);
     auto* rdata = reinterpret_cast<pjsip_rx_data*>(rdata_address);
     if (!tsx || !rdata) return PJ_EINVAL;
     pjsip_tx_data* tdata = nullptr;
     pj_status_t status = pjsip_endpt_create_response(tsx->endpt, rdata, code, nullptr, &tdata);
     if (status != PJ_SUCCESS) return status;
-    const size_t colon = header.find(": ");
-    if (colon != std::string::npos) {
-        const std::string name = header.substr(0, colon), value = header.substr(colon + 2);
-        pj_str_t hname = {const_cast<char*>(name.data()), static_cast<pj_ssize_t>(name.size())};
-        pj_str_t hvalue = {const_cast<char*>(value.data()), static_cast<pj_ssize_t>(value.size())};
-        pjsip_msg_add_hdr(tdata->msg, reinterpret_cast<pjsip_hdr*>(
-            pjsip_generic_string_hdr_create(tdata->pool, &hname, &hvalue)));
+    for (size_t begin = 0; begin < headers.size();) {
+        const size_t end = std::min(headers.find('\n', begin), headers.size());
+        add_header(tdata, headers.substr(begin, end - begin));
+        begin = end + 1;
     }
     return pjsip_tsx_send_msg(tsx, tdata);
 }

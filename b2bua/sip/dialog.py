@@ -99,12 +99,17 @@ class Dialog(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
             self._request(leg, tsx, prm.e.body.tsxState.src.rdata)
         elif tsx.role == pj.PJSIP_ROLE_UAC and tsx.method == "INVITE":
             leg.invite_answered(tsx.statusCode)
+        elif tsx.role == pj.PJSIP_ROLE_UAC and tsx.method == "NOTIFY" and tsx.statusCode >= 200:
+            leg.refers.notify_answered()
 
     def _request(self, leg: SipLeg, tsx: Any, rdata: Any) -> None:
         if tsx.method == "INFO":
             message = rdata.wholeMsg
             code, header = leg.ear.info_came(Headers.parse(message).get("content-type"), sdp.body_of(message))
             pj.respond(tsx.pjTransaction, rdata.pjRxData, code, header)
+        elif tsx.method == "REFER":  # answered here, so PJSUA does not place a call itself
+            code, headers = leg.refers.came(rdata.wholeMsg)
+            pj.respond(tsx.pjTransaction, rdata.pjRxData, code, "\n".join(headers))
         elif tsx.method in ("BYE", "CANCEL"):
             leg.reason_came(Headers.parse(rdata.wholeMsg).get("reason"))
         elif tsx.method == "OPTIONS":  # RFC 3261 §11.2: the keep-alive of many SBCs
@@ -124,22 +129,11 @@ class Dialog(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
             leg.redirected(message)
 
     @barrier
-    def onCallTransferRequest(self, prm: Any) -> None:
-        """A REFER came: transfers by the phone's own key are declined, the call goes on."""
-        log.warning("REFER to %s declined: transfers by REFER from a peer are not served", prm.dstUri)
-        prm.statusCode = pj.PJSIP_SC_DECLINE
-
-    @barrier
     def onCallTransferStatus(self, prm: Any) -> None:
         """The answer to our REFER, then its NOTIFYs (RFC 3515 §2.4.4)."""
         leg = self._leg()
         if leg is not None:
-            leg.refer_status(prm.statusCode, prm.reason, prm.finalNotify)
-
-    @barrier
-    def onCallReplaceRequest(self, prm: Any) -> None:
-        """An INVITE with Replaces came: not served."""
-        prm.statusCode = pj.PJSIP_SC_DECLINE
+            leg.refers.status(prm.statusCode, prm.reason, prm.finalNotify)
 
 
 def received(event: Any) -> str:

@@ -91,7 +91,7 @@ class SipEndpoint:
         self._endpoint.libCreate()
         self._endpoint.libInit(endpoint_config(self._settings))
         self.gate = pj.Gate()
-        pj.take_info()
+        pj.take_requests()
         pj.relay_install()
         for peer in self._settings.peers.values():
             for network in peer.networks:
@@ -153,12 +153,15 @@ class SipEndpoint:
         party = asserted_party(peer, headers, caller) if peer is not None else caller
         leg = SipLeg(headers.get("call-id"), peer_name or "unknown", peer or Peer(uri="sip:192.0.2.0"),
                      "inbound", party, self, self._loop, self._settings.digits.fuse_ms)
-        self._own(leg, Dialog(self._account, leg, call_id))
+        dialog = Dialog(self._account, leg, call_id)
+        self._own(leg, dialog)
         if peer_name is None:
             leg.hangup(EndReason.from_code(403, f"{source} is no peer"))
             return
         number = user_of(message.split(" ", 2)[1]) if message.count(" ") > 1 else ""
         offered = sdp.codecs(sdp.body_of(message))
+        if peer is not None:
+            _credentials(dialog, peer)
         self.arrived(leg, Invite(number, caller, headers, offered, source))
 
     def peer_at(self, address: str) -> str | None:
@@ -175,7 +178,7 @@ class SipEndpoint:
         """Send an INVITE. Raises DialError when it cannot be sent at all."""
         assert self._loop is not None
         peer = self._settings.peers[dial.peer]
-        target = number_uri(peer.uri, dial.number)
+        target = number_uri(peer.uri, dial.number) + plain(dial.uri_params)
         leg = SipLeg("", dial.peer, peer, "outbound", Party("", dial.number, target), self, self._loop,
                      self._settings.digits.fuse_ms)
         leg.preferred_codecs = dial.codecs
@@ -186,6 +189,7 @@ class SipEndpoint:
         try:
             dialog.makeCall(target, prm)
             leg.id = dialog.getInfo().callIdString  # raises when the INVITE has failed already
+            _credentials(dialog, peer)
         except pj.Error as error:
             self._forget(leg)
             raise DialError(EndReason.from_code(503, f"{dial.peer}: {error.reason}")) from None
@@ -236,6 +240,12 @@ class SipEndpoint:
     def legs_alive(self) -> int:
         """Legs that have a pjsua2 object; back to zero when nobody talks."""
         return len(self._legs)
+
+
+def _credentials(dialog: Dialog, peer: Peer) -> None:
+    """What this peer's 401 and 407 are answered with; another peer's never are."""
+    if peer.username is not None and peer.password is not None:
+        pj.set_credentials(dialog.getId(), peer.realm, peer.username, peer.password.get_secret_value())
 
 
 def number_uri(peer_uri: str, number: str) -> str:

@@ -13,26 +13,20 @@ import pjsua2 as pj
 from b2bua.calls import info, sdp
 from b2bua.calls.digit import FLASH
 from b2bua.calls.headers import Header, Headers, Party, answer_across
-from b2bua.calls.leg import (
-    Answered,
-    Ended,
-    Held,
-    Leg,
-    LegState,
-    MediaChanged,
-    Progress,
-    ReferProgress,
-    Trying,
-)
+from b2bua.calls.leg import Answered, Ended, Held, Leg, LegState, MediaChanged, Progress, Trying
 from b2bua.calls.reason import BUG, EndReason
+from b2bua.calls.replaces import DialogId
 from b2bua.sip import relay
 from b2bua.sip.dialog import Dialog
 from b2bua.sip.ear import Ear
 from b2bua.sip.hold import Hold
+from b2bua.sip.identity import tell
 from b2bua.sip.params import op_param
+from b2bua.sip.refers import Refers
 from config.settings import Peer
 
 log = logging.getLogger(__name__)
+
 
 class Host(Protocol):
     """Whom a leg tells what is no event of the call: the endpoint."""
@@ -41,6 +35,9 @@ class Host(Protocol):
     def stream_ended(self, leg: SipLeg, stats: Any) -> None: ...
     def leg_ended(self, leg: SipLeg) -> None: ...
     def play_digit(self, leg: SipLeg, digit: str, duration_ms: int) -> None: ...
+
+    @property
+    def public_host(self) -> str: ...
 
 
 class SipLeg(Leg):
@@ -54,14 +51,14 @@ class SipLeg(Leg):
         super().__init__(leg_id, peer_name, direction, party)
         self.preferred_codecs: Sequence[str] = ()
         self._host = host
-        self._method = peer.dtmf
         self._dialog: Dialog | None = None
         self._loop = loop
         self.ear = Ear(self, peer, loop, fuse_ms)
         self._codec: str | None = None
         self._progress: tuple[int, bool] | None = None
         self._hold = Hold(leg_id, direction == "outbound", loop)
-        self._refer_answered = True
+        self._peer = peer
+        self.refers = Refers(self, peer.referred, host.public_host, loop)
         self._hanging_up: EndReason | None = None
         self._reason_header = ""
         self._redirection: EndReason | None = None
@@ -82,7 +79,7 @@ class SipLeg(Leg):
     @property
     def takes_events(self) -> bool:
         """May its far end get digits as RFC 4733 events?"""
-        return self._method in ("auto", "rfc4733")
+        return self._peer.dtmf in ("auto", "rfc4733")
 
     # -- verbs --------------------------------------------------------------------------------------------------
 
@@ -90,6 +87,12 @@ class SipLeg(Leg):
     def codec(self) -> str | None:
         """As negotiated last."""
         return self._codec
+
+    @property
+    def dialog_id(self) -> DialogId | None:
+        """Asked of PJSIP while it lives."""
+        tags = pj.dialog_tags(self._dialog.getId()).split(" ") if self._dialog is not None else []
+        return DialogId(self.id, *tags) if len(tags) == 2 and all(tags) else None
 
     def ring(self, code: int, text: str, *, media: bool, codecs: Sequence[str] = ()) -> None:
         """18x; with SDP it must be one that PJSIP puts SDP in (not 180 or 181)."""
@@ -99,14 +102,14 @@ class SipLeg(Leg):
         self._limit(codecs)
         if media != (code not in (180, 181)):
             code, text = (183, "Session Progress") if media else (180, "Ringing")
-        self._do("ring", lambda dialog: dialog.answer(op_param(code, text)))
+        self.do("ring", lambda dialog: dialog.answer(op_param(code, text)))
 
     def answer(self, codecs: Sequence[str] = ()) -> None:
         """200."""
         if self.state in (LegState.TRYING, LegState.EARLY):
             self._limit(codecs)
             self.state = LegState.UP
-            if self._do("answer", lambda dialog: dialog.answer(op_param(200, "OK"))) is not None:
+            if self.do("answer", lambda dialog: dialog.answer(op_param(200, "OK"))) is not None:
                 self.hangup(BUG)
 
     def hangup(self, reason: EndReason) -> None:
@@ -118,7 +121,7 @@ class SipLeg(Leg):
         code = reason.code if reason.code >= 300 else 603  # an INVITE that waits needs a final answer
         headers = [("Reason", reason.header)] if reason.header else []
         headers += reason.headers if self.state is not LegState.UP and self.direction == "inbound" else ()
-        self._do("hang up", lambda dialog: dialog.hangup(op_param(code, "", headers)))  # a text would add a Reason
+        self.do("hang up", lambda dialog: dialog.hangup(op_param(code, "", headers)))  # a text would add a Reason
         if self._dialog is None:
             self._end(reason)
 
@@ -144,9 +147,9 @@ class SipLeg(Leg):
             return
         stats = pj.stream_stats(self._dialog.getId()) if self._dialog is not None else None
         can_events = stats is not None and stats.valid and stats.tx_event_pt >= 0
-        if self._method == "inband":
+        if self._peer.dtmf == "inband":
             self._host.play_digit(self, digit, duration_ms)
-        elif self._method == "rfc4733" or (self._method == "auto" and can_events):
+        elif self._peer.dtmf == "rfc4733" or (self._peer.dtmf == "auto" and can_events):
             self._send_event(digit, max(40, min(duration_ms, 6000)))
         else:
             self.send_info(info.RELAY, info.render(digit, duration_ms))
@@ -157,7 +160,7 @@ class SipLeg(Leg):
         prm.duration = duration_ms
         prm.digits = "R" if digit == FLASH else digit
         relay.inserting(self, duration_ms)
-        self._do("send a digit", lambda dialog: dialog.sendDtmf(prm))
+        self.do("send a digit", lambda dialog: dialog.sendDtmf(prm))
 
     def withhold(self, digits: str) -> None:
         """Told to the relay, again when media changed."""
@@ -176,16 +179,22 @@ class SipLeg(Leg):
         prm.method = "INFO"
         prm.txOption.contentType = content_type
         prm.txOption.msgBody = body
-        self._do("send INFO", lambda dialog: dialog.sendRequest(prm))
+        self.do("send INFO", lambda dialog: dialog.sendRequest(prm))
 
     def refer(self, target: str, headers: Sequence[Header] = ()) -> None:
-        """REFER; a failure to send it is a final ReferProgress too."""
-        self._refer_answered = False
-        error = self._do("send REFER", lambda dialog: dialog.xfer(target, op_param(headers=headers)))
-        if error is not None:
-            self._loop.call_soon(self.emit, ReferProgress(500, error, True, False))
+        """REFER."""
+        self.refers.send(target, headers)
 
-    def _do(self, what: str, verb: Callable[[Dialog], None]) -> str | None:
+    def notify_refer(self, code: int, text: str, *, final: bool) -> None:
+        """NOTIFY."""
+        self.refers.notify(code, text, final)
+
+    def identify(self, party: Party) -> None:
+        """As its peer wants it."""
+        if self.state is LegState.UP:
+            self.do("say who it talks to", lambda dialog: tell(dialog, self._peer, party, self._host.public_host))
+
+    def do(self, what: str, verb: Callable[[Dialog], None]) -> str | None:
         """Run a verb on the dialog; PJSIP's refusal is logged and returned, never raised into the call."""
         if self._dialog is None:
             return "the leg has no dialog"
@@ -268,15 +277,6 @@ class SipLeg(Leg):
         if held != self._hold.by_far_end:
             self._hold.by_far_end = held
             self.emit(Held(held))
-
-    def refer_status(self, code: int, text: str, final: bool) -> None:
-        """From onCallTransferStatus: first the answer to the REFER, then the NOTIFYs."""
-        notified, self._refer_answered = self._refer_answered, True
-        progress = ReferProgress(code, text, final or (not notified and code >= 300), notified)
-        if notified and final and code < 200:  # a BYE without a final NOTIFY ends the subscription first: Ended wins
-            self._loop.call_soon(self.emit, progress)
-        else:
-            self.emit(progress)
 
     def stream_ends(self) -> None:
         """From onStreamDestroyed: report what RTP and RTCP counted."""

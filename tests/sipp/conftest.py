@@ -45,7 +45,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def config(ports: dict[str, int]) -> dict[str, Any]:
     """Short timeouts; the peers on the given ports."""
     def peer(host: str, extra: str = "", **more: Any) -> dict[str, Any]:
-        return {"uri": f"sip:{host}:{ports[host]}{extra}", "match": [host], "refer_timeout_s": 3, **more}
+        return {"uri": f"sip:{host}:{ports[host]}{extra}", "match": [host], "refer_timeout_s": 3,
+                "connected_identity": "never", **more}
 
     fresh = [host.rpartition(".")[2] for host in FRESH]
     return {

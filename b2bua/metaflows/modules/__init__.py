@@ -34,6 +34,7 @@ from b2bua.metaflows.modules.play import run as play
 from b2bua.metaflows.modules.record_call import RecordCall
 from b2bua.metaflows.modules.record_call import run as record_call
 from b2bua.metaflows.modules.relate import Relate
+from b2bua.metaflows.modules.relate import run as relate
 from b2bua.metaflows.modules.resume import Resume
 from b2bua.metaflows.modules.resume import run as resume
 from b2bua.metaflows.modules.say import Say
@@ -78,7 +79,7 @@ MODULES = {module.name: module for module in (
     Module("pivot", Pivot, pivot),
     Module("play", Play, play),
     Module("record_call", RecordCall, record_call),
-    Module("relate", Relate),
+    Module("relate", Relate, relate),
     Module("resume", Resume, resume),
     Module("say", Say, say),
     Module("sound_touch", SoundTouch, sound_touch),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """transfer: send the other party elsewhere and let go of the one that typed.
 
-Here is the choice of the number and of the way; what each way does is in `blind`.
+Here is the choice of the number and of the kind; what is done is in `blind` and `attended`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from pydantic import Field, WithJsonSchema
 from b2bua.calls.call import CallState
 from b2bua.metaflows.context import Context, Outcome, Report
 from b2bua.metaflows.model import Data, extension
+from b2bua.metaflows.modules.attended import Attended, Wishes
 from b2bua.metaflows.modules.blind import Blind
+from b2bua.metaflows.modules.errand import Errand
+from b2bua.metaflows.permit import ForbiddenError
 
 SENTINEL = "no_match"  # KAZOO's stored default of `captures`: nothing was captured
 RING_S = 20.0  # [s] KAZOO's default_target_timeout, in the unit it was meant in (B12)
@@ -29,6 +32,7 @@ class Transfer(Data):
     timeout: int | None = Field(None, description="seconds that the target may ring; default 20")
     transfer_type: Literal["attended", "blind"] = Field("blind", description="attended: talk to the target first")
     takeback_dtmf: str | None = extension(None, description="digits that call an attended transfer off; default *1")
+    merge_dtmf: str | None = extension(None, description="digits that let all three talk, and back again; default *3")
     moh: str | None = extension(None, description="what the moved party hears meanwhile")
     ringback: str | None = extension(None, description="what the one who transfers hears while it rings")
 
@@ -42,9 +46,7 @@ def number_of(data: Transfer) -> str | None:
 
 
 async def run(context: Context, data: Transfer) -> Report:
-    """Blind transfer of the other party; whatever fails leaves the two where they were."""
-    if data.transfer_type == "attended":
-        return Report(Outcome.FAILED, "attended transfer is not available yet")
+    """Transfer of the other party; whatever fails leaves the two where they were."""
     call, number = context.call, number_of(data)
     if number is None:
         return Report(Outcome.FAILED, "there is no number to transfer to")
@@ -52,8 +54,24 @@ async def run(context: Context, data: Transfer) -> Report:
         return Report(Outcome.FAILED, "there is nobody to transfer")
     if call.is_guarded:
         return Report(Outcome.FAILED, "another transfer is going on")
+    try:
+        await context.parts.permit.check(call, context.leg, number)
+    except ForbiddenError as forbidden:
+        return Report(Outcome.FAILED, str(forbidden))
+    if call.is_guarded or call.is_over or context.peer is None:
+        return Report(Outcome.FAILED, "the call has changed meanwhile")
     transferor, transferee = context.leg, context.peer
     if data.leg == "self":
         transferor, transferee = transferee, transferor
     ring_s = float(data.timeout) if data.timeout and data.timeout > 0 else RING_S
-    return await Blind(context, transferor, transferee, number, ring_s).run()
+    errand = Errand.of(context, transferor, transferee, number, ring_s)
+    call.transfers += 1
+    if data.transfer_type == "attended":
+        return await Attended(errand, _wishes(data)).run()
+    return await Blind(errand).run()
+
+
+def _wishes(data: Transfer) -> Wishes:
+    usual = Wishes()
+    return Wishes(usual.takeback if data.takeback_dtmf is None else data.takeback_dtmf,
+                  usual.merge if data.merge_dtmf is None else data.merge_dtmf, data.moh, data.ringback)

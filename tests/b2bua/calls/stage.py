@@ -48,10 +48,10 @@ class Stage:
         self.exchange = Exchange(Sip(**sip), peers, routes, self.dialer, self.mixer, self.bus)
         self.callers: list[FakeLeg] = []
 
-    def arrives(self, number: str = "1001", *fields: tuple[str, str]) -> FakeLeg:
-        """An INVITE from the trunk; returns its leg."""
-        party = Party("Ann", "2000", "sip:2000@trunk")
-        self.callers.append(self.kind(f"a{len(self.callers)}", "trunk", "inbound", party))
+    def arrives(self, number: str = "1001", *fields: tuple[str, str], peer: str = "trunk") -> FakeLeg:
+        """An INVITE from the trunk (or another peer); returns its leg."""
+        party = Party("Ann", "2000", f"sip:2000@{peer}")
+        self.callers.append(self.kind(f"a{len(self.callers)}", peer, "inbound", party))
         self.exchange.arrived(self.callers[-1], Invite(number, party, Headers(fields), ("pcmu/8000",)))
         return self.callers[-1]
 

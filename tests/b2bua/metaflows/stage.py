@@ -17,10 +17,12 @@ from b2bua.calls.leg import Invite, Leg
 from b2bua.metaflows.context import Outcome, Parts
 from b2bua.metaflows.executor import report_node
 from b2bua.metaflows.parking import Lot, pickup
+from b2bua.metaflows.permit import Permit
 from b2bua.metaflows.session import listener
 from config.settings import Park, Peer, Route, Sip
+from tests.fake_parts import FakeRecorder, FakeTones
 from tests.fake_sounds import FakeLibrary, FakePlayer
-from tests.fakes import FakeDialer, FakeLeg, FakeMixer, FakeRecorder, FakeTones
+from tests.fakes import FakeDialer, FakeLeg, FakeMixer
 
 ACCOUNT = "a" * 32
 Document = Mapping[str, Any]
@@ -58,7 +60,7 @@ class Stage:
 
     def __init__(self, *, account: Document | None = None, users: Document | None = None,
                  devices: Document | None = None, log_digits: bool = False, park: Park | None = None,
-                 **pbx: Any) -> None:
+                 permit: Permit | None = None, **pbx: Any) -> None:
         self.peers = {
             "trunk": Peer(uri="sip:192.0.2.1:5060;transport=udp", **pbx.pop("trunk", {})),
             "pbx": Peer.model_validate({"uri": "sip:192.0.2.2:5070;transport=udp", "account": ACCOUNT, **pbx}),
@@ -74,7 +76,8 @@ class Stage:
         self.exchange.directory = Directory.build(accounts(account, users or {}, devices or {}))
         self.player, self.library = FakePlayer(), FakeLibrary()
         self.parts = Parts(self.exchange, self.peers, lambda leg: "198.51.100.9:5060", self.recorder, self.tones,
-                           log_digits, player=self.player, library=self.library, lot=Lot(park or Park()))
+                           log_digits, permit=permit or Permit(), player=self.player, library=self.library,
+                           lot=Lot(park or Park()))
         assert self.parts.lot is not None
         self.exchange.pickup = pickup(self.parts.lot)
         self.exchange.listen = listener(self.parts)

@@ -218,18 +218,6 @@ async def test_leg_self_moves_the_one_who_typed() -> None:
 
 
 @in_no_time
-async def test_an_attended_transfer_is_refused_visibly() -> None:
-    node = {"module": "transfer", "data": {"transfer_type": "attended", "target": "3001"}}
-    stage = Stage(devices={"1001": {"numbers": {"1": node}}})
-    talk = await stage.talk()
-    talk.b.press("*1")
-    await settled()
-    assert stage.outcomes() == [("transfer", "failed")]
-    assert stage.events("metaflow.ended")[0]["reason"] == "attended transfer is not available yet"
-    assert stage.mixer.hears(talk.a, talk.b)
-
-
-@in_no_time
 async def test_a_call_that_is_not_answered_cannot_be_transferred() -> None:
     stage = Stage(devices={"1001": BLIND})
     talk = await stage.rings(caller="1001", number="3000", peer="pbx")
