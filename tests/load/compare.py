@@ -16,7 +16,7 @@ from rich.table import Table
 
 from tests.interop.asterisk import Asterisk
 from tests.interop.root import UnavailableError, obtain
-from tests.load.relayed import Relayed, direct, ends, measure, product
+from tests.load.relayed import Relayed, added_ms, ends, measure, nobody, under_load
 from tests.load.rtpload import Sound
 from tests.peers.bench import machine
 
@@ -32,23 +32,11 @@ def of_asterisk(count: int, seconds: float) -> Relayed:
         return asyncio.run(measure(pbx.pid, pbx.sip, where, count, seconds))
 
 
-def of_ours(count: int, seconds: float) -> Relayed:
-    """The product under the same load."""
-    where = ends()
-    with product(where) as ours:
-        return asyncio.run(measure(ours.pid, ours.sip, where, count, seconds))
-
-
-def added(found: Sound, baseline: Sound) -> tuple[float, float]:
-    """Median and p99 of the one-way delay, without what the machine itself takes."""
-    return max(0.0, found.median_ms - baseline.median_ms), max(0.0, found.p99_ms - baseline.p99_ms)
-
-
 def table(ours: Relayed, theirs: Relayed, baseline: Sound, version: str) -> Table:
     """The figures side by side, with ratios."""
     shown = Table("", "b2bua", version, "ratio", title=f"{ours.calls} calls, PCMU both ways, codes heard on both legs",
                   caption=machine() + "; load generator on the same machine")
-    ours_delay, their_delay = added(ours.sound, baseline), added(theirs.sound, baseline)
+    ours_delay, their_delay = added_ms(ours.sound, baseline), added_ms(theirs.sound, baseline)
     rows = [("CPU of one core", "{:.1f} %", ours.cpu_percent, theirs.cpu_percent),
             ("CPU of a call", "{:.3f} %", ours.cpu_percent / ours.calls, theirs.cpu_percent / theirs.calls),
             ("calls per core", "{:.0f}", ours.calls_per_core, theirs.calls_per_core),
@@ -71,8 +59,8 @@ def main(arguments: Sequence[str]) -> int:
     except UnavailableError as missing:
         console.print(f"not measured: {missing}", style="yellow", markup=False)
         return 0
-    baseline = asyncio.run(direct(count, 5.0))
-    theirs, ours = of_asterisk(count, seconds), of_ours(count, seconds)
+    baseline = nobody(count)
+    theirs, ours = of_asterisk(count, seconds), under_load(count, seconds)
     console.print(table(ours, theirs, baseline, version))
     ratio = ours.calls_per_core / theirs.calls_per_core
     console.print(f"{ratio:.1f} times Asterisk's calls per core; the goal is {GOAL:g}")

@@ -74,12 +74,17 @@ async def measure(pid: int, product: Address, ends: tuple[Address, Address], cou
         return Relayed(count, heard, percent, count - await standing.ended(10.0))
 
 
-async def direct(calls_: int, seconds: float) -> Sound:
+def nobody(count: int, seconds: float = 5.0) -> Sound:
     """The same packets with nobody in between: what the machine and the generator add themselves."""
     with RtpLoad.open(CALLER, CALLEE) as sound:
-        for index in range(calls_):
+        for index in range(count):
             sound.call(index, sound.b, sound.a)
-        return await asyncio.to_thread(sound.measure, seconds)
+        return sound.measure(seconds)
+
+
+def added_ms(found: Sound, baseline: Sound) -> tuple[float, float]:
+    """Median and p99 of the one-way delay, without what the machine itself takes."""
+    return max(0.0, found.median_ms - baseline.median_ms), max(0.0, found.p99_ms - baseline.p99_ms)
 
 
 @contextmanager
@@ -94,6 +99,13 @@ def product(ends: tuple[Address, Address]) -> Iterator[Sidecar]:
     with (tempfile.TemporaryDirectory(prefix="b2bua-load-") as name,
           Sidecar(Path(name), whole, seed).running() as made):
         yield made
+
+
+def under_load(count: int, seconds: float) -> Relayed:
+    """Ours with so many calls for so long."""
+    where = ends()
+    with product(where) as ours:
+        return asyncio.run(measure(ours.pid, ours.sip, where, count, seconds))
 
 
 def ends() -> tuple[Address, Address]:
@@ -112,10 +124,8 @@ def main(arguments: Sequence[str]) -> int:
     """Measure ours and show it."""
     count = int(arguments[0]) if arguments else 200
     seconds = float(arguments[1]) if len(arguments) > 1 else 10.0
-    print(line("nobody between", asyncio.run(direct(count, min(seconds, 5.0)))), flush=True)
-    where = ends()
-    with product(where) as ours:
-        found = asyncio.run(measure(ours.pid, ours.sip, where, count, seconds))
+    print(line("nobody between", nobody(count)), flush=True)
+    found = under_load(count, seconds)
     print(line("b2bua", found.sound))
     print(f"{count} calls: {found.cpu_percent:.1f} % of a core, {found.calls_per_core:.0f} calls per core, "
           f"{found.deaf} deaf")
