@@ -88,15 +88,15 @@ class App:
         bank = BankView(bridge.bank)
         self._studio = Studio(settings.recordings, bank, bridge, self._events, self._loop, self._endpoint.tones)
         self._desk = Desk(settings, bank, bridge, self._endpoint.player.sources)
-        lot = Lot(settings.park)
+        self._lot = Lot(settings.park)
         desk = self._desk
         self._parts = Parts(self._exchange, settings.peers, self._endpoint.public_address, self._studio.recordings,
                             tones=self._endpoint.tones, player=self._endpoint.player, log_digits=settings.log.digits,
                             library=desk.library, speech=desk.speech, voices=desk.voices,
-                            hold_music=settings.sounds.hold_music, lot=lot,
+                            hold_music=settings.sounds.hold_music, lot=self._lot,
                             scripts=WebScripts(settings.pivot, desk.workshop), permit=self._permit())
         self._exchange.listen = listener(self._parts)
-        self._exchange.pickup = pickup(lot)
+        self._exchange.pickup = pickup(self._lot)
         self._exchange.referred = referrals(self._parts)
         self._registry.register(self._readings())
         self._listener = Listener(bank, bridge, self._loop)
@@ -152,6 +152,7 @@ class App:
              "b2bua_legs_listened_to": ("Legs whose audio is searched for tones", lambda: self._listener.listening),
              "b2bua_legs": ("SIP legs that exist", lambda: self._endpoint.legs_alive),
              "b2bua_relayed_calls": ("Calls whose legs hear each other without decoding", lambda: bridge.relayed_calls),
+             "b2bua_parked": ("Parties that are parked", lambda: self._lot.count),
              "b2bua_live_calls": ("Calls that exist", lambda: len(exchange.calls))})
 
     def _media_changed(self, leg: SipLeg) -> None:

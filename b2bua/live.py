@@ -86,10 +86,14 @@ class Live:
         return await self._run(call, leg, node, wait_s)
 
     async def _run(self, call: Call, leg: Leg, node: Mapping[str, Any], wait_s: float) -> ActResult:
-        """Start the node; what it cannot do at all it says within an instant, and that is told to the caller."""
+        """Start the node; what it cannot do at all it says within an instant, and that is told to the caller.
+
+        Who waits is told of a failure as of any other end, however soon it comes.
+        """
         work = self._loop.create_task(report_node(call, leg, node, self._parts))
         await asyncio.wait([work], timeout=INSTANT_S)
-        if work.done() and work.result().outcome in (Outcome.UNAVAILABLE, Outcome.ERROR, Outcome.FAILED):
+        refused = {Outcome.UNAVAILABLE, Outcome.ERROR} | (set() if wait_s else {Outcome.FAILED})
+        if work.done() and work.result().outcome in refused:
             return ActResult("refused", work.result().reason or f"{node.get('module')}: {work.result().outcome.value}")
         if wait_s and not work.done():
             await asyncio.wait([work], timeout=wait_s)

@@ -30,7 +30,7 @@ KEYS = "0123456789*#"
 KEYS_MAX = 64  # typed and not yet read
 KEY_LOOK_S = 0.02  # how often a prompt is looked at for keys
 UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-MODULES = frozenset(("play", "tts", "say", "record_call"))  # of the codes, run here as they are
+CODES = frozenset(("play", "tts", "say", "record_call"))  # of the codes, run here as they are
 
 Json = Mapping[str, Any]
 
@@ -97,8 +97,8 @@ class Flow:
             raise Redirect(str(data.get("voice_url", "")), str(data.get("method", "get")))
         if module in STEPS:
             return await STEPS[module](self, data)
-        from b2bua.metaflows.modules import MODULES as codes  # here: two of them run flows
-        entry = codes.get(module) if module in MODULES else None
+        from b2bua.metaflows.modules import MODULES  # here: two of them run flows
+        entry = MODULES.get(module) if module in CODES else None
         if entry is None or entry.run is None:
             raise FlowError(f"a flow has no step {module!r}")
         try:
@@ -219,7 +219,7 @@ def tree(node: Any, more: frozenset[str] = frozenset()) -> Callable[[Flow], Awai
     """
     nodes = node if isinstance(node, list) else [node]
     for one in nodes:
-        _check(one, STEPS.keys() | MODULES | more, 0)
+        _check(one, STEPS.keys() | CODES | more, 0)
 
     async def program(flow: Flow) -> None:
         for one in nodes:

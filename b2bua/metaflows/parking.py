@@ -44,6 +44,11 @@ class Lot:
         """Who is parked, in the order of their places."""
         return [stay for (account, _), stay in sorted(self._taken.items(), key=_order) if account == account_id]
 
+    @property
+    def count(self) -> int:
+        """Parties parked, of all accounts; any thread."""
+        return len(self._taken)
+
     def at(self, account_id: str | None, slot: str) -> Stay | None:
         """Who is parked there."""
         return self._taken.get((account_id or "", slot))
@@ -110,6 +115,9 @@ class Stay:
                 await announce(self)
                 self.parker.hangup(reasons.PARKED)
                 return await self._wait()
+        except Exception:  # a bug: the two are together again, or the call ends
+            call.join()
+            raise
         finally:
             self._lot.leave(self)
             call.publish("call.unparked", leg_id=self.parked.id, slot=self.slot, fetched=self._hold.taken.is_set()

@@ -150,7 +150,9 @@ class Phone:
         self._do("refer_policy", code=code)
 
     def close(self) -> None:
-        """Switch it off."""
+        """Switch it off; harmless when it is off."""
+        if self._process.poll() is not None:
+            return
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with suppress(BrokenPipeError, TimeoutError, RuntimeError):

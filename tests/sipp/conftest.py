@@ -53,6 +53,7 @@ def config(ports: dict[str, int]) -> dict[str, Any]:
         "sip": {"ring_timeout_s": 3, "silent_timeout_s": 2, "drain_s": 5},
         "media": {"ports": RTP_PORTS, "timeout_s": 8},
         "recordings": {"min_free_mb": 0},
+        "park": {"timeout_s": 6, "ring_s": 4, "rounds": 1, "pickup": r"\*7(\d+)"}, "pivot": {"private_addresses": True},
         "peers": {"trunk": peer(TRUNK), "pbx": peer(PBX, account=ACCOUNT_ID),
                   "desk": peer(DESK, account=ACCOUNT_ID, hold_music="ours"),
                   "tcp": peer(TCP, ";transport=tcp", account=ACCOUNT_ID), "silent": peer(SILENT),

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 from pydantic import Field
@@ -15,6 +18,7 @@ from b2bua.metaflows.music import hold_music
 from b2bua.metaflows.parking import NoPlaceError, Stay
 
 SLOT = r"\d{1,10}"
+TELL_S = 10.0  # the parker hears the place for at most so long
 
 
 class Park(Data):
@@ -45,4 +49,11 @@ async def run(context: Context, data: Park) -> Report:
 
 
 async def _announced(context: Context, stay: Stay) -> None:
-    """The parker is told the place before we let go."""
+    """The parker is told the place before we let go; the parked party does not hear it."""
+    from b2bua.metaflows.modules import MODULES  # here: this is one of them
+    say = MODULES["say"]
+    if say.run is not None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TELL_S):
+                data = say.model.model_validate({"text": stay.slot, "type": "telephone_extension"})
+                await say.run(replace(context, alone=True), data)
