@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -157,3 +158,30 @@ def test_hold_survives_the_end_of_the_pbx_side(stage: Stage) -> None:
     device.plays(B_HZ, lambda track: track.talk(0.3).digits("*4").talk(0.5))
     caller.finish()
     device.finish()
+
+
+@pytest.mark.parametrize("how", ["", "-by-inactive"])
+def test_a_hold_by_sendonly_or_inactive_has_our_music_and_no_reinvite_for_the_partner(stage: Stage, how: str) -> None:
+    device = stage.device()
+    stage.calling(f"caller-holds{how}-and-resumes-expect-200", DESK, talk_ms=1500).finish()
+    assert len(find(device.finish(), "INVITE")) == 1
+    heard = device.rtp.heard()
+    assert max(tone_dbm0(heard, hz) for hz in NOTES_HZ) > AUDIBLE_DBM0
+
+
+def test_what_a_held_party_gets_is_one_stream_from_the_answer_to_the_end(stage: Stage) -> None:
+    device = stage.device()
+    caller = stage.caller("caller-answered-expect-200-then-bye", talk_ms=5500)
+    caller.plays(A_HZ, lambda track: track.talk(5))
+    device.plays(B_HZ, lambda track: track.talk(0.5).digits("*4").talk(2.5).digits("1").talk(1.2))
+    caller.finish()
+    device.finish()
+    heard = [packet for packet in caller.rtp.packets if packet.payload_type == 0]
+    assert len({packet.ssrc for packet in heard}) == 1
+    steps = [(after.sequence - before.sequence) & 0xFFFF for before, after in itertools.pairwise(heard)]
+    assert set(steps) == {1}
+    times = [(after.timestamp - before.timestamp) & 0xFFFFFFFF for before, after in itertools.pairwise(heard)]
+    assert max(times) < 8000 * 2, "no jump: what was silent is a gap of its own length"
+    sound = caller.rtp.heard()
+    assert max(tone_dbm0(sound, hz) for hz in NOTES_HZ) > AUDIBLE_DBM0
+    assert tone_dbm0(caller.rtp.heard(0.5), B_HZ) > AUDIBLE_DBM0
