@@ -7,6 +7,7 @@ exception from below is logged once with its traceback and answered with an enve
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import math
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 PUBLIC = re.compile(r"/v2/(api_auth|schemas(/[^/]+)?)")
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 DEPTH_MAX = 200  # objects and arrays inside each other; far below what would exhaust the stack when they are written
+BODY_S = 30.0  # how long a body may take to arrive
 WITH_BODY = ("PUT", "POST", "PATCH")
 ID_PLACES = (3, 5)  # words of /v2/accounts/{A}/users/{U}/metaflows that are ids, whose value changes no route
 MATCHES_MAX = 512  # shapes of paths that are remembered
@@ -100,7 +102,11 @@ class Front:
         asked.query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         pretty = asked.query.get("pretty_print") or headers.get("x-pretty-print", "")
         asked.is_pretty = pretty.lower() == "true"
-        body = await _body(headers, receive)
+        try:
+            async with asyncio.timeout(BODY_S):
+                body = await _body(headers, receive)
+        except TimeoutError:
+            raise Refused(408, "request_timeout", {"message": "the body did not arrive"}) from None
         problem = _envelope(body, asked)
         asked.token = _token(headers, asked)
         verb = asked.query.get("verb") or asked.envelope.get("verb")

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import uvicorn
 
 from b2bua.api.app import create_app
+from b2bua.api.connections import Connection
 from b2bua.api.parts import ApiParts
 from b2bua.api.webhooks import Webhooks
 
@@ -138,8 +139,9 @@ class ApiThread:
         self._webhooks = Webhooks(store, self._parts.events, self._parts.registry, self._parts.clock,
                                   private_addresses=self._parts.settings.webhooks.private_addresses)
         self._webhooks.start()
-        config = uvicorn.Config(create_app(self._parts), log_config=None, access_log=False, lifespan="off",
-                                server_header=False, ws="websockets-sansio", timeout_graceful_shutdown=CLOSE_S)
+        config = uvicorn.Config(create_app(self._parts), http=Connection, ws="websockets-sansio", log_config=None,
+                                access_log=False, lifespan="off", server_header=False,
+                                timeout_graceful_shutdown=CLOSE_S)
         self._server = uvicorn.Server(config)
         assert self._socket is not None
         self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]), name="uvicorn")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from pathlib import Path
@@ -78,3 +79,31 @@ def test_a_store_that_cannot_open_stops_the_start(tmp_path: Path) -> None:
 def test_a_bad_seed_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(SeedError, match=r"accounts\.0\.id"):
         ApiThread(parts(tmp_path, free_port()), {"accounts": [{"id": "x"}]}).start()
+
+
+def is_closed(client: socket.socket) -> bool:
+    """By the other side, within a moment."""
+    client.settimeout(5)
+    try:
+        return client.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_strangers_cannot_use_up_the_files_that_calls_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("b2bua.api.connections.CONNECTIONS_MAX", 3)
+    monkeypatch.setattr("b2bua.api.connections.PATIENCE_S", 0.5)
+    monkeypatch.setattr("b2bua.api.front.BODY_S", 0.3)
+    thread = ApiThread(parts(tmp_path, free_port()))
+    thread.start()
+    try:
+        with contextlib.ExitStack() as stack:
+            first = [stack.enter_context(socket.create_connection(thread.address)) for _ in range(3)]
+            assert is_closed(stack.enter_context(socket.create_connection(thread.address)))  # one too many
+            assert all(is_closed(client) for client in first)  # they asked nothing
+        with socket.create_connection(thread.address) as slow:
+            slow.sendall(b"PUT /v2/api_auth HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
+            slow.settimeout(5)
+            assert slow.recv(1000).startswith(b"HTTP/1.1 408")
+    finally:
+        thread.stop()
