@@ -132,6 +132,13 @@ class Flow:
                 heard.cancel()
         return digits
 
+    async def targets(self, number: str) -> list[Target]:
+        """Where a number is, if it may be called; [] where it is nowhere. Raises FlowError."""
+        refusal = await self.parts.permit.refusal(self.call, self.leg, number)
+        if refusal is not None:
+            raise FlowError(refusal)
+        return of_number(self.context, number, (self.leg,))
+
     async def ring(self, targets: list[Target], ring_s: float) -> Report:
         """Ring somebody, who then talks to the caller, who hears it ring."""
         player, library = self.parts.player, self.parts.library
@@ -166,7 +173,7 @@ async def _number(flow: Flow, data: Json) -> Report:
     number = str(data.get("number") or data.get("target") or data.get("id") or first or "")
     if not number:
         raise FlowError("there is no number to go on at")
-    return await flow.ring(of_number(flow.context, number), seconds(data.get("timeout"), RING_S))
+    return await flow.ring(await flow.targets(number), seconds(data.get("timeout"), RING_S))
 
 
 async def _sleep(flow: Flow, data: Json) -> Report:

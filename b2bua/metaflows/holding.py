@@ -133,8 +133,8 @@ def why_not(context: Context, held: Leg | None) -> str | None:
 
 
 def resume(call: Call) -> None:
-    """End what keeps the pair apart; nothing where nothing does, or where a phone holds."""
-    if isinstance(call.holding, SoftHold) and call.holding.may_resume:
+    """End what keeps the pair apart, a transfer too; not where a phone holds, nor where one of them is alone."""
+    if call.holding is not None and getattr(call.holding, "may_resume", True):
         call.join()
 
 

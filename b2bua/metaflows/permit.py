@@ -48,6 +48,14 @@ class Permit:
             call.publish("transfer.refused", leg_id=leg.id, code=forbidden.code, reason=str(forbidden))
             raise
 
+    async def refusal(self, call: Call, leg: Leg, number: str) -> str | None:
+        """Why it may not, for people; None: it may."""
+        try:
+            await self.check(call, leg, number)
+        except ForbiddenError as forbidden:
+            return str(forbidden)
+        return None
+
     def _by_rules(self, call: Call, leg: Leg, number: str) -> None:
         rules = self._rules
         if call.transfers >= rules.max_per_call:

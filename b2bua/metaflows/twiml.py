@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from b2bua.metaflows.context import Outcome
 from b2bua.metaflows.flow import Flow, FlowError, Redirect, seconds
-from b2bua.metaflows.targets import Target, of_endpoint, of_number
+from b2bua.metaflows.targets import Target, of_endpoint
 
 Element = ElementTree.Element
 Verb = Callable[[Flow, Element], Awaitable[None]]
@@ -72,25 +72,23 @@ async def _pause(flow: Flow, verb: Element) -> None:
 
 
 async def _dial(flow: Flow, verb: Element) -> None:
-    targets = [target for child in verb for target in _targets(flow, child)] or _number(flow, _text(verb))
+    targets = [target for child in verb for target in await _targets(flow, child)]
+    if not targets and _text(verb):
+        targets = await flow.targets(_text(verb))
     report = await flow.ring(targets, seconds(verb.get("timeout"), DIAL_S))
     if not flow.is_over:
         _go_on(verb, {"DialCallStatus": _STATUS.get(report.outcome, "failed")})
 
 
-def _targets(flow: Flow, noun: Element) -> list[Target]:
+async def _targets(flow: Flow, noun: Element) -> list[Target]:
     """`<Number>`, and `<Client>` for a device or user of the account."""
     if noun.tag == "Number":
-        return _number(flow, _text(noun))
+        return await flow.targets(_text(noun)) if _text(noun) else []
     if noun.tag != "Client":
         raise FlowError(f"TwiML: <Dial> does not know <{noun.tag}>")
     call, exchange = flow.call, flow.parts.exchange
     endpoint = exchange.directory.by_id(call.account_id or "", _text(noun))
     return of_endpoint(exchange, call, endpoint, [flow.leg.peer], (flow.leg,)) if endpoint is not None else []
-
-
-def _number(flow: Flow, number: str) -> list[Target]:
-    return of_number(flow.context, number, (flow.leg,)) if number else []
 
 
 async def _record(flow: Flow, verb: Element) -> None:

@@ -40,6 +40,9 @@ async def run(context: Context, data: Callflow) -> Report:
     number = number_of(data)
     if number is None:
         return Report(Outcome.FAILED, "there is no number to go on at")
+    refusal = await context.parts.permit.refusal(call, context.leg, number)
+    if refusal is not None or call.is_guarded or call.is_over:
+        return Report(Outcome.FAILED, refusal or "the call has changed meanwhile")
     targets = of_number(Context.of(call, call.a, context.parts), number, (call.a,))
     if not targets:
         return Report(Outcome.FAILED, "there is no route for this number")

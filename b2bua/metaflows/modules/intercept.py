@@ -31,23 +31,34 @@ async def run(context: Context, data: Intercept) -> Report:
     `unbridged_only` is KAZOO's default, and with it no code typed in a call could ever do anything: only where somebody
     has written `true` is a leg left alone that talks.
     """
+    refusal = _why_not(context, data)
+    if refusal is None and data.target_type == "number":
+        refusal = await context.parts.permit.refusal(context.call, context.leg, data.target_id or "")
+        refusal = refusal or _why_not(context, data)
     call, partner = context.call, context.call.other(context.leg)
-    if data.target_type is None or data.target_id is None:
-        return Report(Outcome.FAILED, "target_type and target_id are needed")
-    if partner is None or call.is_over or (context.leg is not call.a and call.state is not CallState.TALKING):
-        return Report(Outcome.FAILED, "this leg has no partner whose place could be taken")
-    stay = stay_of(call, context.parts.lot)
-    if call.is_guarded and stay is None:
-        return Report(Outcome.FAILED, "the parties are being moved already")
-    if "unbridged_only" in data.model_fields_set and data.unbridged_only and _talks(context):
-        return Report(Outcome.FAILED, "the leg talks to somebody (unbridged_only)")
-    targets = of_kind(context, data.target_type, data.target_id, (context.leg, partner))
+    if refusal is not None or partner is None:
+        return Report(Outcome.FAILED, refusal or "")
+    targets = of_kind(context, data.target_type or "", data.target_id or "", (context.leg, partner))
     if not targets:
         return Report(Outcome.FAILED, f"there is no {data.target_type} of that id to ring")
+    stay = stay_of(call, context.parts.lot)
     if stay is not None:
         return await stay.rung_for(targets, RING_S)
     return await Takeover(call, context.parts, partner, targets,
                           headers=AUTO_ANSWER if data.auto_answer else ()).run()
+
+
+def _why_not(context: Context, data: Intercept) -> str | None:
+    call, partner = context.call, context.call.other(context.leg)
+    if data.target_type is None or data.target_id is None:
+        return "target_type and target_id are needed"
+    if partner is None or call.is_over or (context.leg is not call.a and call.state is not CallState.TALKING):
+        return "this leg has no partner whose place could be taken"
+    if call.is_guarded and stay_of(call, context.parts.lot) is None:
+        return "the parties are being moved already"
+    if "unbridged_only" in data.model_fields_set and data.unbridged_only and _talks(context):
+        return "the leg talks to somebody (unbridged_only)"
+    return None
 
 
 def _talks(context: Context) -> bool:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from b2bua.calls.call import CallState
 from b2bua.calls.leg import LegState
 from b2bua.calls.reason import TRANSFERRED
 from b2bua.calls.sounds import Tune
+from b2bua.metaflows.permit import Permit
+from config.transfers import Transfers
 from tests.b2bua.metaflows.flows import callflow, chain, ended, started
 from tests.b2bua.metaflows.stage import Stage, settled
 from tests.fakes import in_no_time
@@ -57,6 +60,19 @@ async def test_what_cannot_be_run_changes_nothing(data: dict[str, Any]) -> None:
     talk, run = await started(stage, callflow(**data))
     assert stage.mixer.hears(talk.a, talk.b)
     assert await ended(stage, talk, run) == "failed"
+
+
+@in_no_time
+@pytest.mark.parametrize("node", [
+    callflow(id="0900"), callflow(flow={"module": "number", "data": {"number": "0900"}}),
+    {"module": "intercept", "data": {"target_type": "number", "target_id": "0900"}}])
+async def test_a_number_that_the_operator_forbids_is_rung_by_nothing(node: dict[str, Any]) -> None:
+    stage = Stage()
+    stage.parts = replace(stage.parts, permit=Permit(Transfers(deny=("0900.*",))))
+    talk, run = await started(stage, node)
+    assert [leg.number for leg in stage.dialer.legs] == ["1001"]
+    assert stage.events("transfer.refused")
+    assert await ended(stage, talk, run) in ("failed", "done")
 
 
 # -- inline flows -------------------------------------------------------------------------------------------------
