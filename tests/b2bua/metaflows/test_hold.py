@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -263,3 +264,19 @@ def test_whatever_happens_in_a_hold_nobody_is_stranded(steps: list[str], hold_mu
         assert (stage.exchange.calls, talk.call.legs) == ({}, set())
     if steps:
         walk()
+
+
+@in_no_time
+async def test_F72_resume_by_the_api_calls_an_attended_transfer_off() -> None:
+    stage = stage_of()
+    talk = await stage.talk()
+    node = {"module": "transfer", "data": {"target": "1002", "transfer_type": "attended"}}
+    run = asyncio.create_task(report_node(talk.call, talk.b, node, stage.parts))
+    await settled()
+    assert not stage.mixer.hears(talk.a, talk.b)
+    assert (await report_node(talk.call, talk.b, {"module": "resume"}, stage.parts)).outcome is Outcome.DONE
+    await settled()
+    assert stage.mixer.hears(talk.a, talk.b)
+    assert stage.dialer.legs[-1].state is LegState.ENDED
+    assert (await run).outcome is Outcome.TAKEBACK
+    assert talk.call.legs == {talk.a, talk.b}
