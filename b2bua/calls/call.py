@@ -100,6 +100,7 @@ class Call:
     def lose(self, leg: Leg) -> None:
         """A leg has gone to another call: the rest of this one ends."""
         self.legs.discard(leg)
+        self.look()
         self.end(reasons.TRANSFERRED)
 
     def dialed(self, b: Leg) -> None:
@@ -155,7 +156,8 @@ class Call:
     def look(self) -> None:
         """Let the timeline see who talks now, and who is on hold."""
         sides: dict[Side, Leg] = {"a": self.a} if self.b is None else {"a": self.a, "b": self.b}
-        talking = {side: leg for side, leg in sides.items() if leg.state is LegState.UP and self.answered_s is not None}
+        talking = {side: leg for side, leg in sides.items()
+                   if leg.state is LegState.UP and leg in self.legs and self.answered_s is not None}
         held = {leg for leg in talking.values() if (other := self.other(leg)) is not None and other.is_holding}
         self.timeline.see(talking, held | self.holding.held if self.holding is not None else held)
 

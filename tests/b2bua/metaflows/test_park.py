@@ -97,6 +97,10 @@ async def test_somebody_else_fetches_by_code_and_leaves_his_own_call() -> None:
     assert other.a.hung_up == TRANSFERRED
     assert (slots(stage), len(stage.exchange.calls), stage.hears(talk.a)) == ([], 1, [])
     assert stage.outcomes() == [("unpark", "answered"), ("park", "answered")]
+    sides = [(moment.what, moment.side, moment.leg_id) for moment in talk.call.timeline.moments[2:]]
+    assert sides == [("held", "a", talk.a.id), ("left", "b", talk.b.id), ("resumed", "a", talk.a.id),
+                     ("joined", "b", other.b.id)]
+    assert ("left", other.b.id) in [(moment.what, moment.leg_id) for moment in other.call.timeline.moments]
     talk.a.hangs_up()
     await settled()
     assert (other.b.state, stage.exchange.calls) == (LegState.ENDED, {})
