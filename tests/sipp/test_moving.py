@@ -12,7 +12,7 @@ import pytest
 from tests.peers.messages import find
 from tests.peers.phone import Phone
 from tests.peers.sound import AUDIBLE_DBM0, tone_dbm0
-from tests.sipp.conftest import DESK, PBX, TCP, Stage
+from tests.sipp.conftest import DESK, PBX, TCP, TRUNK, Stage
 from tests.sipp.test_sound import A_HZ, C_HZ, LEAK_DBM0, Talk, assert_hears_only, hears, talking
 
 B_HZ = 2220  # not in the tune, nor a harmonic of a note of it
@@ -185,3 +185,25 @@ def test_what_a_held_party_gets_is_one_stream_from_the_answer_to_the_end(stage: 
     sound = caller.rtp.heard()
     assert max(tone_dbm0(sound, hz) for hz in NOTES_HZ) > AUDIBLE_DBM0
     assert tone_dbm0(caller.rtp.heard(0.5), B_HZ) > AUDIBLE_DBM0
+
+
+def test_F70_F101_the_caller_holds_and_moves_as_well(stage: Stage, tmp_path: Path) -> None:
+    with Phone.open(DESK, stage.ports[DESK]) as c, Phone.open(PBX, stage.ports[PBX]) as a, \
+            Phone.open(TRUNK, stage.ports[TRUNK]) as b:
+        for phone, hz in ((a, A_HZ), (b, B_HZ), (c, C_HZ)):
+            phone.tone(hz)
+        a.call(f"sip:2000@127.0.0.1:{stage.sidecar.sip[1]}", from_user="1001")
+        b.wait("incoming")
+        b.answer()
+        a.wait("state", state="confirmed")
+        type_code(stage, Talk(b, a), "*4", "hold")
+        assert_hears_music(b, tmp_path / "held.wav", A_HZ)
+        a.digits("1")
+        stage.sidecar.wait_metric("b2bua_relayed_calls", 1)
+        a.digits("*6")
+        c.wait("incoming")
+        c.answer()
+        a.wait("state", state="disconnected")
+        assert_together(stage, b, B_HZ, c, C_HZ, tmp_path)
+        c.hangup()
+        b.wait("state", state="disconnected")
