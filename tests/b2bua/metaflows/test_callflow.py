@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from b2bua.calls.call import CallState
 from b2bua.calls.leg import LegState
@@ -147,3 +149,43 @@ async def test_the_caller_may_hang_up_in_every_step() -> None:
         await settled()
         assert await ended(stage, talk, run) == "cancelled"
         assert all(leg.state is LegState.ENDED for leg in stage.dialer.legs)
+
+
+FLOW = {"module": "device", "data": {"id": "d1002", "timeout": 5}, "children": {
+    "answered": {"module": "hangup"}, "_": chain(
+        {"module": "play", "data": {"id": "sorry"}}, {"module": "user", "data": {"id": "u1", "timeout": 5}},
+        {"module": "sleep", "data": {"duration": 3}}, {"module": "record_call", "data": {"action": "start"}})}}
+STEPS = st.lists(st.sampled_from(["caller ends", "answer", "refuse", "finish", "key", "wait", "long"]), max_size=8)
+
+
+@settings(max_examples=100, deadline=None)
+@given(STEPS)
+def test_whatever_happens_in_a_flow_nobody_is_stranded(steps: list[str]) -> None:
+    @in_no_time
+    async def walk() -> None:
+        stage = Stage()
+        talk, run = await started(stage, callflow(flow=FLOW))
+        for name in steps:
+            ringing = [leg for leg in stage.dialer.legs[1:] if leg.state is LegState.TRYING]
+            playing = stage.player.playing(talk.a)
+            if name == "caller ends":
+                talk.a.hangs_up()
+            elif name in ("answer", "refuse") and ringing:
+                ringing[0].answers() if name == "answer" else ringing[0].hangs_up(486, "Busy")
+            elif name == "finish" and playing and not playing[-1].loop:
+                playing[-1].finish()
+            elif name == "key" and talk.a.state is LegState.UP:
+                talk.a.press("5")
+            await asyncio.sleep({"wait": 1, "long": 6}.get(name, 0))
+            await settled()
+        for _ in range(6):
+            await asyncio.sleep(6)
+            for sound in [one for one in stage.player.playing(talk.a) if not one.loop]:
+                sound.finish()
+        await settled()
+        assert run.done()
+        left = [leg for leg in [talk.a, *stage.dialer.legs] if leg.state is not LegState.ENDED]
+        if left:
+            assert stage.mixer.hears(*left)
+        assert bool(left) == bool(stage.exchange.calls)
+    walk()
