@@ -92,6 +92,7 @@ class App:
         desk = self._desk
         self._parts = Parts(self._exchange, settings.peers, self._endpoint.public_address, self._studio.recordings,
                             tones=self._endpoint.tones, player=self._endpoint.player, log_digits=settings.log.digits,
+                            recording_notice=settings.recordings.notice,
                             library=desk.library, speech=desk.speech, voices=desk.voices,
                             hold_music=settings.sounds.hold_music, lot=self._lot,
                             scripts=WebScripts(settings.pivot, desk.workshop), permit=self._permit())
@@ -148,7 +149,8 @@ class App:
              "b2bua_bank_overruns": ("Frames lost to readers that came too late, taps refused", lambda: {
                  "recorder": self._studio.writer.overruns, "listener": self._listener.skipped,
                  "full": bridge.bank_full})},
-            {"b2bua_bank_slots_in_use": ("Legs that are tapped", lambda: bridge.taps_in_use),
+            {"b2bua_writer_cpu_seconds": ("Processor time of the writer thread", lambda: self._studio.writer.cpu_s),
+             "b2bua_bank_slots_in_use": ("Legs that are tapped", lambda: bridge.taps_in_use),
              "b2bua_legs_listened_to": ("Legs whose audio is searched for tones", lambda: self._listener.listening),
              "b2bua_legs": ("SIP legs that exist", lambda: self._endpoint.legs_alive),
              "b2bua_relayed_calls": ("Calls whose legs hear each other without decoding", lambda: bridge.relayed_calls),

@@ -65,6 +65,7 @@ class Recordings(Keeping):
     format: AudioFormat = "mp3"  # where record_call names none
     min_free_mb: float = Field(default=100, ge=0)  # with less free space recordings pause
     beep_s: float = Field(default=0, ge=0)  # both parties hear a beep so often while they are recorded; 0: never
+    notice: str | None = None  # both parties hear this sound (as of `play`) when a recording begins
     public_key: Path | None = None  # X25519, PEM: recordings are encrypted for its owner, we cannot read them back
     upload: Upload = Upload()
     accounts: dict[str, Keeping] = Field(default_factory=dict)  # what is different for single accounts

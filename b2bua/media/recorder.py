@@ -105,6 +105,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._space: dict[Path, tuple[float, bool]] = {}  # when a folder's disk was looked at, and is there enough
         self.overruns = 0
+        self.cpu_s = 0.0  # processor time of the thread
 
     def start(self) -> None:
         """Begin to write."""
@@ -128,6 +129,7 @@ class Writer:
     def _run(self) -> None:
         while not self._stop.wait(PERIOD_S):
             self._round()
+            self.cpu_s = time.thread_time()
         with self._lock:
             takes = [*self._takes, *self._new]
         for take in takes:

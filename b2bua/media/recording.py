@@ -42,6 +42,7 @@ class Recording:
         self._open: set[Take] = set()
         self._tracks: list[tuple[Take, Leg | None]] = []
         self._alone: dict[Leg, Take] = {}
+        self._former: set[Leg] = set()
         self._plan: list[tuple[int, Rows]] = []
         self._end: int | None = None
         self._is_noted = False
@@ -80,7 +81,8 @@ class Recording:
         known = (len(self._plan), len(self._tracks), len(self._people))
         self._follow_pair()
         self._tracks[0][0].plan = tuple(self._plan)
-        self._follow_others([leg for leg in self.call.legs if leg not in self._pair and leg.state is LegState.UP])
+        self._former |= {leg for leg in self._pair if leg is not None}  # who left the pair is being hung up
+        self._follow_others([leg for leg in self.call.legs - self._former if leg.state is LegState.UP])
         for gone in self._rows.keys() - set(self._pair) - self._alone.keys():
             self._let_go(gone)
         if known != (len(self._plan), len(self._tracks), len(self._people)) or not self._is_noted:

@@ -210,6 +210,7 @@ class Parts:
     recorder: Recorder | None = None
     tones: Tones | None = None
     log_digits: bool = False
+    recording_notice: str | None = None
     ways: Ways = field(default_factory=Ways)
     slow: Slow = field(default_factory=Slow)
     permit: Permit = field(default_factory=Permit)

@@ -59,8 +59,8 @@ def act(stage: Stage, **data: Any) -> None:
 def test_F80_F83_B12_masked_spans_and_a_transfer_stand_where_the_manifest_says(stage: Stage, fresh_trunk: str) -> None:
     before, moved = stage.recordings(), stage.sidecar.metric("b2bua_transfers_total", outcome="answered")
     pbx = stage.device(calls=2)  # who types, and whom we call for him: both are numbers of the PBX
-    caller = stage.caller("caller-refuses-refer-with-405-expect-joined", fresh_trunk, talk_ms=5500)
-    caller.plays(A_HZ, lambda track: track.talk(9))
+    caller = stage.caller("caller-refuses-refer-with-405-expect-joined", fresh_trunk, talk_ms=4000)
+    caller.plays(A_HZ, lambda track: track.talk(14))
     pbx.plays(B_HZ, lambda track: track.talk(2.5).digits("*23001", digit_ms=80, gap_ms=60).talk(1))
     stage.sidecar.wait_metric("b2bua_live_calls", 1)
     act(stage, action="start", format="wav")
@@ -68,7 +68,7 @@ def test_F80_F83_B12_masked_spans_and_a_transfer_stand_where_the_manifest_says(s
     act(stage, action="mask")
     time.sleep(0.5)
     act(stage, action="unmask")
-    pbx.plays(C_HZ, lambda track: track.talk(6), call=2)
+    pbx.plays(C_HZ, lambda track: track.talk(9), call=2)
     stage.sidecar.wait_metric("b2bua_transfers_total", moved + 1, outcome="answered")
     caller.finish()
     pbx.finish()

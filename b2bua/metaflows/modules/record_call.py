@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Literal
 
 from pydantic import Field
 
-from b2bua.calls.call import Call
 from b2bua.calls.leg import LegState
+from b2bua.calls.sounds import SoundError
+from b2bua.metaflows.announce import announce
 from b2bua.metaflows.context import Context, Outcome, Recorder, RecordingError, RecordingOptions, Report
 from b2bua.metaflows.model import Data, client_url, extension
+
+log = logging.getLogger(__name__)
 
 MAX_TIME_LIMIT_S = 10800  # [s] KAZOO's media.max_recording_time_limit; the default as well
 
@@ -33,6 +37,7 @@ class RecordCall(Data):
     time_limit: int | None = Field(None, description="seconds; default and at most 10800")
     url: str | None = client_url(None, description="where to send it afterwards")
     beep: float | None = extension(None, ge=0, description="both parties hear a beep every so many seconds; 0: never")
+    notice: str | None = extension(None, description="what both parties hear when it begins: a sound as of `play`")
     mask_time: float | None = extension(None, gt=0, description="a mask is lifted by itself after so many seconds")
     mask_digits: int | None = extension(None, gt=0, description="a mask is lifted by itself after so many digits")
     mask_sound: bool = extension(False, description="while masked the parties do not hear each other")
@@ -58,9 +63,9 @@ async def run(context: Context, data: RecordCall) -> Report:
     if running is not None:
         return Report(Outcome.STARTED, "it was being recorded already")
     if context.call.answered_s is None and (data.record_on_answer or data.record_on_bridge or not _is_heard(context)):
-        context.call.task(_later(context.call, recorder, _options(context, data)), "record_call")
+        context.call.task(_later(context, recorder, data), "record_call")
         return Report(Outcome.STARTED, "it begins with the answer")
-    return _start(context.call, recorder, _options(context, data))
+    return _start(context, recorder, data)
 
 
 def _is_heard(context: Context) -> bool:
@@ -68,12 +73,36 @@ def _is_heard(context: Context) -> bool:
     return any(leg is not None and leg.port is not None and leg.state is not LegState.ENDED for leg in pair)
 
 
-async def _later(call: Call, recorder: Recorder, options: RecordingOptions) -> None:
-    await call.answered()
-    if recorder.running(call) is None:
-        report = _start(call, recorder, options)
+async def _later(context: Context, recorder: Recorder, data: RecordCall) -> None:
+    await context.call.answered()
+    if recorder.running(context.call) is None:
+        report = _start(context, recorder, data)
         if report.outcome is Outcome.FAILED:
-            call.publish("recording.failed", leg_id=options.left.id, error=report.reason)
+            context.call.publish("recording.failed", leg_id=context.leg.id, error=report.reason)
+
+
+def _start(context: Context, recorder: Recorder, data: RecordCall) -> Report:
+    try:
+        recorder.start(context.call, _options(context, data))
+    except RecordingError as error:
+        return Report(Outcome.FAILED, str(error))
+    notice = context.parts.recording_notice if data.notice is None else data.notice
+    if notice:
+        context.call.task(_notice(context, notice), "recording notice")
+    return Report(Outcome.STARTED)
+
+
+async def _notice(context: Context, name: str) -> None:
+    """Both parties are told that they are recorded; the recording has been running since before that."""
+    library, call = context.parts.library, context.call
+    try:
+        if library is None:
+            raise SoundError("there are no sounds")
+        await announce(context, await library.find(call.account_id, name), "both", keys="")
+        call.publish("recording.announced", leg_id=context.leg.id, notice=name)
+    except SoundError as error:
+        log.warning("call %s: record_call: the notice is not played: %s", call.id, error)
+        call.publish("recording.unannounced", leg_id=context.leg.id, notice=name, reason=str(error))
 
 
 def _options(context: Context, data: RecordCall) -> RecordingOptions:
@@ -82,11 +111,3 @@ def _options(context: Context, data: RecordCall) -> RecordingOptions:
         time_limit_s=min(data.time_limit or MAX_TIME_LIMIT_S, MAX_TIME_LIMIT_S), min_s=max(data.record_min_sec or 0, 0),
         sample_rate_hz=data.record_sample_rate, media_name=data.media_name, label=data.label, origin=data.origin,
         by=context.by, beep_s=data.beep)
-
-
-def _start(call: Call, recorder: Recorder, options: RecordingOptions) -> Report:
-    try:
-        recorder.start(call, options)
-    except RecordingError as error:
-        return Report(Outcome.FAILED, str(error))
-    return Report(Outcome.STARTED)

@@ -201,3 +201,30 @@ async def test_who_comes_into_a_masked_call_is_masked_too() -> None:
     talk.a.press("1")
     await settled()
     assert target.sent == ""
+
+
+@in_no_time
+async def test_both_parties_are_told_and_no_key_cuts_it_short() -> None:
+    stage = Stage()
+    talk = await stage.talk()
+    await record(stage, talk, talk.b, action="start", notice="you-are-recorded")
+    await settled()
+    talk.a.press("1")
+    await settled()
+    assert stage.hears(talk.a) == stage.hears(talk.b) == ["you-are-recorded"]
+    for leg in (talk.a, talk.b):
+        for playing in stage.player.playing(leg):
+            playing.stop()
+    await settled()
+    assert len(stage.events("recording.announced")) == 1
+
+
+@in_no_time
+async def test_a_notice_that_is_missing_is_told_and_the_recording_runs() -> None:
+    stage = Stage()
+    stage.library.missing = {"gone"}
+    talk = await stage.talk()
+    assert await record(stage, talk, talk.b, action="start", notice="gone") == "started"
+    await settled()
+    assert "gone" in stage.events("recording.unannounced")[0]["reason"]
+    assert talk.call in stage.recorder.live

@@ -17,7 +17,7 @@ COMPARED = ("type", "enum", "default", "minimum", "maximum", "minLength", "maxLe
             "patternProperties", "additionalProperties")
 EXTENSIONS = {"metaflows": {"fire_early", "terminator", "hide_codes", "fast_rearm", "max_digits", "feedback",
                             "mode"}, "metaflow": {"mode"},
-              "metaflows.record_call": {"beep", "mask_time", "mask_digits", "mask_sound"},
+              "metaflows.record_call": {"beep", "notice", "mask_time", "mask_digits", "mask_sound"},
               "metaflows.transfer": {"merge_dtmf", "takeback_dtmf", "moh", "ringback"},
               "metaflows.play": {"answer", "endless_playback"}, "metaflows.say": {"leg"}}
 

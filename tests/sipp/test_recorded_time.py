@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Both channels of a recording stay in step, whatever the clocks and networks of the two sides do.
+
+Both sides beep at the same instants. One side's clock is 1 % slow, its packets jitter and some are lost: in 20 s it
+drifts as far as a clock that is 55 ppm off does in an hour.
+"""
+
+from __future__ import annotations
+
+import random
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.peers.rtp import FRAME, FRAME_MS, RtpPacket
+from tests.peers.sound import encode_pcmu, tone
+from tests.sipp.conftest import Stage
+from tests.sipp.test_recordings import act
+
+HZ = 1000
+BEEP_S = 0.2  # in every second
+SLICE_S = 0.005
+
+
+def beeps(seconds: float, clock: float = 1.0, jitter_s: float = 0.0, lost: float = 0.0) -> Any:
+    """A track with a beep at every whole second. clock: how much longer its seconds are"""
+    luck, packets = random.Random(1), []
+    for index in range(round(seconds / (FRAME_MS / 1000 * clock))):
+        at_s = index * FRAME_MS / 1000 * clock
+        sounds = at_s % 1.0 < BEEP_S
+        samples = tone(HZ, FRAME_MS / 1000, -10 if sounds else -90, start=index * FRAME)
+        packet = RtpPacket(at_s + luck.uniform(0, jitter_s), 0, index == 0, 1000 + index, 16000 + index * FRAME, 77,
+                           encode_pcmu(samples))
+        if luck.random() >= lost:
+            packets.append(packet)
+    return SimpleNamespace(packets=sorted(packets, key=lambda packet: packet.at_s))
+
+
+def onsets_s(samples: Any, rate_hz: int) -> list[float]:
+    """When beeps begin: it was silent for a third of a second before."""
+    size = round(SLICE_S * rate_hz)
+    loud = np.sqrt((samples[:len(samples) // size * size].reshape(-1, size) ** 2).mean(axis=1)) > 0.03
+    quiet = round(0.3 / SLICE_S)
+    return [index * SLICE_S for index in np.flatnonzero(loud) if index > quiet and not loud[index - quiet:index].any()]
+
+
+@pytest.mark.parametrize(("clock", "jitter_s", "lost"), [(1.01, 0.0, 0.0), (0.99, 0.0, 0.0), (1.0, 0.06, 0.03)],
+                         ids=["slow", "fast", "jitter-and-loss"])
+def test_B13_channels_stay_in_step(stage: Stage, clock: float, jitter_s: float, lost: float) -> None:
+    seconds, before = 20.0, stage.recordings()
+    pbx = stage.device("pbx-answers-expect-bye")
+    caller = stage.caller("caller-answered-expect-200-then-bye", talk_ms=round(seconds * 1000))
+    caller.plays(0, lambda track: beeps(seconds, clock, jitter_s, lost))
+    pbx.plays(0, lambda track: beeps(seconds))
+    stage.sidecar.wait_metric("b2bua_live_calls", 1)
+    act(stage, action="start", format="wav")
+    caller.finish()
+    pbx.finish()
+    (file,) = stage.new_recordings(before)
+    sound, rate_hz = soundfile.read(file)
+    left, right = onsets_s(sound[:, 0], rate_hz), onsets_s(sound[:, 1], rate_hz)
+    apart = [min((one - other for other in right), key=abs) for one in left]
+    print(f"{len(left)} and {len(right)} beeps, right before left by ms:", [round(1000 * one) for one in apart])
+    usual = float(np.median(apart[:4]))  # the two tracks do not begin at the very same moment
+    assert len(left) >= seconds - 3
+    assert np.median(np.abs(np.array(apart) - usual)) <= 0.021
