@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urljoin
@@ -42,17 +42,21 @@ class Script:
     """One pivot: the document that is to be run next, and where it came from.
 
     about   what is said of the call in each request, in the words of the format
+    told    hears of each document (method, URL, answer): for `debug`
     """
 
     scripts: Scripts
     url: str
     method: str
     about: Mapping[str, str]
+    told: Callable[[str, str, Answer], None] | None = None
     answer: Answer = field(init=False)
 
     async def fetch(self, extra: Mapping[str, str]) -> None:
         """Ask for the document. Raises ScriptError."""
         self.answer = await self.scripts.ask(self.method, self.url, {**self.about, **extra})
+        if self.told is not None:
+            self.told(self.method, self.url, self.answer)
 
     async def program(self, flow: Flow) -> None:
         """Run the document, and those that it leads to."""

@@ -14,14 +14,16 @@ from b2bua.calls.call import Call, CallState
 from b2bua.metaflows.context import Context, Outcome, Report
 from b2bua.metaflows.flow import Flow, FlowError
 from b2bua.metaflows.model import Data, client_url
-from b2bua.metaflows.scripts import Script, ScriptError, Scripts
+from b2bua.metaflows.scripts import Answer, Script, ScriptError, Scripts
+
+DEBUG_MAX = 2000  # characters of an answer in an event
 
 
 class Pivot(Data):
     """Fetch a flow from a web server and run it."""
 
     cdr_url: str | None = Field(None, pattern="^https?://", description="where to report the end of the call")
-    debug: bool = Field(False, description="keep what was asked and answered")
+    debug: bool = Field(False, description="tell what was answered, by the event pivot.fetched")
     method: Literal["get", "post", "GET", "POST"] = Field("get", description="HTTP method")
     req_format: Literal["kazoo", "twiml"] = Field("kazoo", description="which language the server speaks")
     voice_url: str = client_url(..., pattern="^https?://", description="what to fetch")
@@ -33,7 +35,8 @@ async def run(context: Context, data: Pivot) -> Report:
     if scripts is None:
         return Report(Outcome.UNAVAILABLE, "no web server can be asked")
     about = about_call(call) if data.req_format == "kazoo" else about_twiml(call)
-    script = Script(scripts, data.voice_url, data.method.upper(), about)
+    script = Script(scripts, data.voice_url, data.method.upper(), about,
+                    partial(_debug, call) if data.debug else None)
     try:
         await script.fetch({})
         script.check()
@@ -44,6 +47,12 @@ async def run(context: Context, data: Pivot) -> Report:
     if data.cdr_url is not None:
         call.on_ended(partial(_tell_end, scripts, data.cdr_url))
     return await Flow(context).run(script.program)
+
+
+def _debug(call: Call, method: str, url: str, answer: Answer) -> None:
+    """What was answered, for `debug`; never what was asked, which may hold digits."""
+    call.publish("pivot.fetched", leg_id=call.a.id, method=method, url=url.partition("?")[0],
+                 is_xml=answer.is_xml, answer=answer.text[:DEBUG_MAX])
 
 
 def about_call(call: Call) -> Mapping[str, str]:

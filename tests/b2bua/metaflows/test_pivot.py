@@ -56,7 +56,7 @@ async def test_F105_kazoo_fields_are_sent_and_its_flow_is_run() -> None:
     node = chain({"module": "play", "data": {"id": "hello"}}, {"module": "pivot", "data": {"voice_url": "next"}})
     stage, scripts, talk, run = await pivoted({
         "start": json.dumps(node), "next": json.dumps([{"module": "device", "data": {"id": "d1002"}}])},
-        cdr_url="https://w/cdr")
+        cdr_url="https://w/cdr", debug=True)
     method, url, fields = scripts.asked[0]
     assert (method, url) == ("GET", "https://w/start")
     assert fields["Call-ID"] == talk.a.id
@@ -69,6 +69,7 @@ async def test_F105_kazoo_fields_are_sent_and_its_flow_is_run() -> None:
     assert stage.mixer.hears(talk.a, stage.dialer.legs[-1])
     assert await ended(stage, talk, run) == "answered"
     assert [url for url, _ in scripts.told] == ["https://w/cdr"]
+    assert [event["url"] for event in stage.events("pivot.fetched")] == ["https://w/start", "https://w/next"]
 
 
 @in_no_time
