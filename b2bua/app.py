@@ -121,7 +121,8 @@ class App:
         store.on_change.append(self._directory_changed)
         parts = ApiParts(store, self._settings.api, self._registry, lambda: self._ready,
                          Live(self._exchange, self._loop, self._parts),
-                         recordings=self._studio.shelf, pbx_codes=self._settings.metaflows.pbx_codes)
+                         recordings=self._studio.shelf, sounds=self._settings.sounds,
+                         pbx_codes=self._settings.metaflows.pbx_codes)
         self._events.subscribe(parts.events.publish)
         self._api = ApiThread(parts, seed=_seed(self._settings.seed))
         self._api.start()

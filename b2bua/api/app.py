@@ -12,6 +12,8 @@ from b2bua.api.envelope import VERSION
 from b2bua.api.event_routes import event_routes
 from b2bua.api.front import Front
 from b2bua.api.health_routes import health_routes
+from b2bua.api.media_routes import media_routes
+from b2bua.api.media_shelf import MediaShelf
 from b2bua.api.metaflow_routes import metaflow_routes
 from b2bua.api.openapi import describe
 from b2bua.api.parts import ApiParts
@@ -35,6 +37,7 @@ def create_app(parts: ApiParts) -> FastAPI:
     app.include_router(webhook_routes(parts.store))
     if parts.recordings is not None:
         app.include_router(recording_routes(parts.recordings))
+    app.include_router(media_routes(MediaShelf(parts.store, parts.sounds)))
     app.include_router(schema_routes())
     app.add_middleware(Front, parts=parts, tokens=tokens, routes=app.router.routes)
     describe(app)

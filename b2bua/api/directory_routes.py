@@ -43,7 +43,7 @@ class _Shelf:
 
         def new(old: Json) -> Json:
             sent = documents.merged(old, asked.data) if merge else asked.data
-            kept = {"webhooks": old["webhooks"]} if "webhooks" in old else {}
+            kept = {key: old[key] for key in ("webhooks", "media_files") if key in old}
             return documents.checked(ref.kind, sent, ref.id, account) | kept
         record = await self._store.edit(ref, new)
         return asked.answer(documents.shown(record, ref.id), revision=record.revision)

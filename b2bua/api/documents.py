@@ -15,7 +15,7 @@ from b2bua.store.rows import AccountRecord, Json, Kind, Record
 
 Errors = dict[str, dict[str, dict[str, Any]]]
 NAME_MAX = 128  # KAZOO's own limit
-OURS = ("api_key", "users", "devices", "parent", "id", "webhooks")  # never part of what a client sets or sees here
+OURS = ("api_key", "users", "devices", "parent", "id", "webhooks", "media_files")  # no client sets or sees them here
 LISTED: Mapping[str, tuple[str, ...]] = {
     "account": ("id", "name", "realm"),
     "user": ("id", "name", "first_name", "last_name", "username", "email", "numbers"),

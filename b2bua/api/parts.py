@@ -13,7 +13,7 @@ from b2bua.api.live import LiveCalls, NoCalls
 from b2bua.api.stream import EventStream
 from b2bua.media.shelf import Shelf
 from b2bua.store import Store
-from config.settings import Api
+from config.settings import Api, Sounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class ApiParts:
 
     sip_ready   may be called from the API thread: is SIP listening and taking calls?
     events      subscribe its `publish` to the calls' events, and those who listen by API hear them
+    sounds      where uploaded media lie, and how much
     recordings  what is recorded; None: the routes are not there
     pbx_codes   codes of the PBX itself, for the checker
     secret      signs tokens; empty: the store's own, which all sidecars on one database share
@@ -35,6 +36,7 @@ class ApiParts:
     live: LiveCalls = field(default_factory=NoCalls)
     events: EventStream = field(default_factory=EventStream)
     recordings: Shelf | None = None
+    sounds: Sounds = field(default_factory=Sounds)
     pbx_codes: tuple[str, ...] = ()
     secret: str = ""
     clock: Callable[[], float] = time.time

@@ -18,7 +18,7 @@ from b2bua.api import ActResult, ApiParts, create_app
 from b2bua.media.shelf import Shelf
 from b2bua.store import Store
 from config.recordings import Recordings
-from config.settings import Api
+from config.settings import Api, Sounds
 
 A, CHILD, OTHER = "a" * 32, "c" * 32, "0" * 32
 KEY, CHILD_KEY, OTHER_KEY = "key-of-account-a", "key-of-the-child", "key-of-the-other"
@@ -109,7 +109,8 @@ async def api(tmp_path: Path, seeded: Path) -> AsyncIterator[Running]:
     await store.open()
     clock, live, ready = Clock(), FakeLive(), [True]
     parts = ApiParts(store, Api(), CollectorRegistry(), lambda: ready[0], live, clock=clock,
-                     recordings=Shelf(Recordings(directory=tmp_path / "recordings")))
+                     recordings=Shelf(Recordings(directory=tmp_path / "recordings")),
+                     sounds=Sounds(directory=tmp_path / "sounds", max_mb=0.2, quota_mb=0.3, max_s=5))
     transport = httpx.ASGITransport(app=create_app(parts))
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as http:
         yield Running(http, store, clock, live, ready, parts)
