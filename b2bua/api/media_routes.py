@@ -49,13 +49,15 @@ def checked(sent: Any, kept: Json) -> Json:
     return document | {key: kept[key] for key in OF_THE_FILE if key in kept}
 
 
+async def _save(shelf: MediaShelf, asked: Asked, account_id: str, media_id: str, media: Json,
+                status: int = 200) -> Response:
+    revision = await shelf.edit(account_id, lambda every: every.update({media_id: media}))
+    return asked.answer(shown(media_id, media), status=status, revision=revision)
+
+
 def media_routes(shelf: MediaShelf) -> APIRouter:
     """List, create, read, replace, patch, remove; and the sound itself below `raw`."""
     router = APIRouter(prefix="/v2/accounts/{account_id}/media", tags=["media"])
-
-    async def save(asked: Asked, account_id: str, media_id: str, media: Json, status: int = 200) -> Response:
-        revision = await shelf.edit(account_id, lambda every: every.update({media_id: media}))
-        return asked.answer(shown(media_id, media), status=status, revision=revision)
 
     @router.get("")
     async def list_media(asked: ThisRequest, account_id: str) -> Response:
@@ -66,7 +68,7 @@ def media_routes(shelf: MediaShelf) -> APIRouter:
     @router.put("", status_code=201)
     async def create_media(asked: ThisRequest, account_id: str) -> Response:
         """`name`, and what else you want to keep. The sound comes next, by POST to `.../{id}/raw`."""
-        return await save(asked, account_id, secrets.token_hex(16), checked(asked.data, {}), 201)
+        return await _save(shelf, asked, account_id, secrets.token_hex(16), checked(asked.data, {}), 201)
 
     @router.get("/{media_id}")
     async def read_media(asked: ThisRequest, account_id: str, media_id: str) -> Response:
@@ -76,13 +78,14 @@ def media_routes(shelf: MediaShelf) -> APIRouter:
     @router.post("/{media_id}")
     async def replace_media(asked: ThisRequest, account_id: str, media_id: str) -> Response:
         """Another document; the sound stays."""
-        return await save(asked, account_id, media_id, checked(asked.data, shelf.one(account_id, media_id)))
+        old = shelf.one(account_id, media_id)
+        return await _save(shelf, asked, account_id, media_id, checked(asked.data, old))
 
     @router.patch("/{media_id}")
     async def patch_media(asked: ThisRequest, account_id: str, media_id: str) -> Response:
         """Merge into it."""
         old = shelf.one(account_id, media_id)
-        return await save(asked, account_id, media_id, checked(merged(old, asked.data), old))
+        return await _save(shelf, asked, account_id, media_id, checked(merged(old, asked.data), old))
 
     @router.delete("/{media_id}")
     async def remove_media(asked: ThisRequest, account_id: str, media_id: str) -> Response:
@@ -109,6 +112,4 @@ def _raw(router: APIRouter, shelf: MediaShelf) -> None:
         shelf.one(account_id, media_id)
         content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         about = await shelf.take(account_id, media_id, content_type, request.stream())
-        media = shelf.one(account_id, media_id) | about
-        revision = await shelf.edit(account_id, lambda every: every.update({media_id: media}))
-        return asked.answer(shown(media_id, media), revision=revision)
+        return await _save(shelf, asked, account_id, media_id, shelf.one(account_id, media_id) | about)

@@ -23,6 +23,7 @@ from config.settings import Sounds
 
 MEDIA_KEY = "media_files"
 MEDIA_MAX = 1000  # of one account
+UPLOAD_S = 120.0  # for one sound
 CONTENT_TYPES: Mapping[str, str] = {  # KAZOO's list, and the formats that it stands for
     "audio/mp3": "MP3", "audio/mpeg": "MP3", "audio/mpeg3": "MP3", "audio/x-wav": "WAV", "audio/wav": "WAV",
     "audio/wave": "WAV", "audio/ogg": "OGG", "audio/flac": "FLAC", "audio/x-flac": "FLAC", "video/ogg": "OGG",
@@ -78,16 +79,20 @@ class MediaShelf:
         part = file.with_name(f".{media_id}-{os.urandom(4).hex()}.part")
         await asyncio.to_thread(file.parent.mkdir, parents=True, exist_ok=True)
         try:
-            size = await self._receive(body, part, room)
+            async with asyncio.timeout(UPLOAD_S):
+                size = await self._receive(body, part, room)
             about = await asyncio.to_thread(self._judged, part, content_type)
             await asyncio.to_thread(part.replace, file)
+        except TimeoutError:
+            raise Refused(408, "request_timeout", {"message": f"the sound did not arrive in {UPLOAD_S:g} s"}) from None
         finally:
             await asyncio.to_thread(part.unlink, missing_ok=True)
         return {**about, "content_type": content_type, "content_length": size}
 
     def _room(self, account_id: str, media_id: str) -> int:
         """Bytes that may come."""
-        used: int = sum(media.get("content_length", 0) for key, media in self.all(account_id).items() if key != media_id)
+        others = [media for key, media in self.all(account_id).items() if key != media_id]
+        used: int = sum(media.get("content_length", 0) for media in others)
         left = round(self._settings.quota_mb * 1e6) - used
         return max(0, min(left, round(self._settings.max_mb * 1e6)))
 

@@ -31,8 +31,8 @@ from tests.b2bua.api.conftest import CHILD, KEY, SEED, A, FakeLive
 EXAMPLES = int(os.environ.get("B2BUA_FUZZ", "6"))
 LEG = {"uuid": "leg-1", "other_leg_call_id": "leg-2", "owner_id": "u1", "authorizing_id": "d1"}
 WEBHOOK = "f" * 32
-KNOWN = {"slot": "701", "account_id": A, "user_id": "u1", "device_id": "d1", "document_id": "d1", "webhook_id": WEBHOOK,
-         "uuid": "leg-1", "name": "metaflows"}
+KNOWN = {"account_id": A, "user_id": "u1", "device_id": "d1", "document_id": "d1", "webhook_id": WEBHOOK,
+         "uuid": "leg-1", "name": "metaflows", "media_id": "5" * 32, "slot": "701"}
 CHECKS = [not_a_server_error, response_schema_conformance, content_type_conformance]
 
 
