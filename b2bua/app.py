@@ -102,6 +102,7 @@ class App:
         self._registry.register(self._readings())
         self._listener = Listener(bank, bridge, self._loop)
         self._endpoint.on_media = self._media_changed
+        self._endpoint.on_disagreement = lambda leg: self._metrics.presses.disagree(leg.peer)
         self._studio.start()
         self._desk.start()
         self._listener.start()

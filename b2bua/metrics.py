@@ -19,8 +19,29 @@ _RECORDINGS = ("started", "stopped", "failed", "paused", "resumed", "stored", "d
                "upload_failed")
 _SETUP_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60)
 _TURN_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1)
+_LATENCY_S = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.2, 0.5)
 _LOST = (0, 1, 2, 5, 10, 20, 50, 100, 500, 1000)
 _JITTER_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
+
+
+class Presses:
+    """How many, by what, how quickly, and whether two transports agree."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._count = Counter("b2bua_digits", "Presses heard", ["source"], registry=registry)
+        self._latency = Histogram("b2bua_digit_latency_seconds", "From an event's first packet or a tone's onset to "
+                                  "digit.heard", ["source"], buckets=_LATENCY_S, registry=registry)
+        self._disagreements = Counter("b2bua_digit_disagreements", "Presses that two transports of a leg told "
+                                      "differently", ["peer"], registry=registry)
+
+    def heard(self, f: dict[str, Any]) -> None:
+        """From digit.heard."""
+        self._count.labels(str(f["source"])).inc()
+        self._latency.labels(str(f["source"])).observe(f["latency_s"])
+
+    def disagree(self, peer: str) -> None:
+        """About one press of a leg of this peer (a name of the configuration)."""
+        self._disagreements.labels(peer).inc()
 
 
 class Metrics:
@@ -32,7 +53,7 @@ class Metrics:
         self._calls = Counter("b2bua_calls", "Calls that have ended", ["direction", "result", "reason"], registry=r)
         self._setup = Histogram("b2bua_call_setup_seconds", "INVITE to answer", ["direction"], buckets=_SETUP_S,
                                 registry=r)
-        self._digits = Counter("b2bua_digits", "Presses heard", ["source"], registry=r)
+        self.presses = Presses(r)
         self._collector = Counter("b2bua_collector", "What collectors did", ["outcome"], registry=r)
         self._metaflows = Counter("b2bua_metaflows", "Metaflow modules run", ["module", "outcome"], registry=r)
         self._shadowed = Counter("b2bua_metaflows_shadowed", "Codes in shadow mode: what would have run, or would "
@@ -54,7 +75,7 @@ class Metrics:
             "call.ended": self._ended,
             "call.refused": lambda f: self._refused.labels(_code(f["code"])).inc(),
             "call.failed": lambda f: self._bugs.inc(),
-            "digit.heard": lambda f: self._digits.labels(str(f["source"])).inc(),
+            "digit.heard": self.presses.heard,
             "collector.armed": lambda f: self._collector.labels("armed").inc(),
             "collector.matched": lambda f: self._collector.labels("matched").inc(),
             "collector.rejected": lambda f: self._collector.labels("rejected").inc(),

@@ -59,6 +59,27 @@ class Detector:
         self._held = held.Held(legs)
         self._now = 0
 
+    @property
+    def legs(self) -> int:
+        """Rows of the bank."""
+        return self._shape[0]
+
+    def resize(self, legs: int) -> None:
+        """More rows, that have heard silence, or fewer; what the others are in the middle of goes on.
+
+        raises   ValueError when there is no leg
+        """
+        if legs < 1:
+            raise ValueError(f"a bank needs a leg, not {legs}")
+        self._tape.resize(legs)
+        self._held.resize(legs)
+        self._shape = (legs, self._shape[1])
+
+    @property
+    def now_s(self) -> float:
+        """The end of the last frame, on the clock of `Event.onset_s`."""
+        return (self._now - self._tape.delay) / RATE_HZ
+
     def reset(self, leg: int) -> None:
         """Forget what a leg has said, and a key that is down without an event: the slot has a new owner.
 

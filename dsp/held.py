@@ -38,6 +38,13 @@ class Held:
         self._peak = np.ones((legs, 2), np.float32)
         self._detuning_hz = np.zeros((legs, 2), np.float32)
 
+    def resize(self, legs: int) -> None:
+        """More legs, with no key down, or fewer: the last ones go."""
+        fresh, kept = Held(legs), min(legs, len(self.digit))
+        for name, rows in vars(fresh).items():
+            rows[:kept] = getattr(self, name)[:kept]
+        self.__dict__.update(vars(fresh))
+
     def press(self, legs: Index, digit: Index, onset: When, fall: When, peak: Real, detuning_hz: Real) -> None:
         """Note keys that went down; arrays have one row for each of `legs`."""
         self.digit[legs], self.onset[legs], self.fall[legs] = digit, onset, fall

@@ -36,6 +36,14 @@ def decimation_basis(factor: int) -> Real:
     return basis.astype(np.float32)
 
 
+def resized(rows: Real, count: int, fill: float) -> Real:
+    """The first `count` rows of an array, made up with rows of `fill`."""
+    out = np.full((count, *rows.shape[1:]), fill, rows.dtype)
+    kept = min(count, len(rows))
+    out[:kept] = rows[:kept]
+    return out
+
+
 class Tape:
     """Recent sound of all legs.
 
@@ -80,6 +88,10 @@ class Tape:
         returns  (legs, samples) float32, int16 steps, at 8 kHz
         """
         return self._sound[:, self._end - samples : self._end]
+
+    def resize(self, legs: int) -> None:
+        """More rows, silent at first, or fewer: the last ones go."""
+        self._sound, self._input = resized(self._sound, legs, 0.0), resized(self._input, legs, 0.0)
 
     def clear(self, leg: int) -> None:
         """Silence in one row, for a leg slot that is reused."""

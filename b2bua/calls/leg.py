@@ -187,6 +187,7 @@ class Leg(ABC):
         self.is_holding = False
         self.granted_to: set[str] = set()
         self.reason: EndReason | None = None
+        self.muted_tones = ""
         self._owner: Owner | None = None
         self._waiters: list[tuple[tuple[type, ...], asyncio.Future[LegEvent]]] = []
 
@@ -242,6 +243,20 @@ class Leg(ABC):
 
     def withhold(self, digits: str) -> None:  # noqa: B027 - a leg whose digits never pass by themselves has nothing to do
         """From its next press on, these of its digits do not pass to the other leg by themselves (Digit.passed)."""
+
+    def mute_tones(self, digits: str) -> None:
+        """Its far end must not hear the tones of these digits in the sound of others."""
+        self.muted_tones = digits
+
+    @property
+    def sends_tones(self) -> bool:
+        """Do its far end's digits come as tones in its sound?"""
+        return False
+
+    @property
+    def takes_tones(self) -> bool:
+        """Does its far end get digits as tones?"""
+        return False
 
     def mask(self, on: bool, sound: bool) -> None:  # noqa: B027 - a leg that passes nothing by itself has nothing to do
         """Its digits do not pass to the other leg by themselves, in its sound neither; nothing of it where `sound`."""

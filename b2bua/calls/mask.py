@@ -69,6 +69,7 @@ class Mask:
         for leg in self._call.legs:
             if leg.state is not LegState.ENDED:
                 leg.mask(self.is_on, self._sound)
+                self._call.path.silence(leg, self.is_on and (self._sound or leg.sends_tones))
 
     def pressed(self, leg: Leg, digit: Digit) -> Digit:
         """A key went down: it passes for one that the other party has got already, so nobody sends it on."""

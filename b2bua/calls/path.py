@@ -91,6 +91,7 @@ class Path:
         self._needs: set[object] = set()
         self._levels: dict[tuple[Leg, Mode], float] = {}
         self._voices: dict[Leg, int] = {}
+        self._silent: set[Leg] = set()
 
     def join(self, one: Leg, other: Leg) -> None:
         """From now on, and as soon as both have media, these two hear each other (and nobody else)."""
@@ -128,6 +129,12 @@ class Path:
         if port is not None:
             self._voices[leg] = port
         self.refresh()
+
+    def silence(self, leg: Leg, on: bool) -> None:
+        """Let the partner not hear this leg, however they are joined; in `relay` the leg's own adapter sees to it."""
+        if on != (leg in self._silent):
+            self._silent ^= {leg}
+            self.refresh()
 
     @property
     def joined(self) -> bool:
@@ -181,4 +188,6 @@ class Path:
         assert one.port is not None
         assert other.port is not None
         level = self._levels.get((one, "read"), 1.0) * self._levels.get((other, "write"), 1.0)
+        if one in self._silent:
+            level = 0.0
         return _Wire(one, other, (one.port, other.port), self._voices.get(one, one.port), other.port, level)

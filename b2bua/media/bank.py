@@ -18,6 +18,7 @@ class NativeBank(Protocol):
     """What the native side offers (b2bua/native/bank.hpp)."""
 
     def tick(self) -> int: ...
+    def tick_at_us(self) -> int: ...
     def samples_address(self) -> int: ...
     def heads_address(self) -> int: ...
     def slots(self) -> int: ...
@@ -42,6 +43,14 @@ class BankView:
     def tick(self) -> int:
         """The tick in progress; frames below it are complete."""
         return int(self._bank.tick())
+
+    def tick_at_s(self) -> float:
+        """When the tick in progress began, monotonic."""
+        return self._bank.tick_at_us() / 1e6
+
+    def is_whole(self, slots: Sequence[int], tick: int) -> bool:
+        """Has each of these rows its frame of this tick? One that writes none has it when the next tick begins."""
+        return self.tick() > tick or bool((self._heads[np.asarray(slots, np.intp)] > tick).all())
 
     def frame(self, slots: Sequence[int], tick: int) -> Samples:
         """One frame of several rows, (slots, samples); a row that has not written it is silent."""

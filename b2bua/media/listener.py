@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import logging
 import threading
+import time
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,14 +25,15 @@ from dsp.dtmf import Detector, Event
 log = logging.getLogger(__name__)
 
 MAX_BEHIND = 50  # frames; after a longer stall older ones are skipped (and counted)
-BLOCK = 64  # legs that one detector hears; detectors without legs cost nothing
+STEP = 32  # the detector has rows for a multiple of so many legs
+WRITTEN_S = 0.002  # from the begin of a tick until all rows have their frame
 
 
 class Tonal(Protocol):
     """A leg whose audio may carry digits."""
 
-    def tone_heard(self, digit: str, duration_ms: int | None) -> None:
-        """A tone began (None) or ended. SIP thread."""
+    def tone_heard(self, digit: str, onset_s: float, duration_ms: int | None) -> None:
+        """A tone began (None) or ended; `onset_s` monotonic, the same for both. SIP thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Listener:
         self._rows: dict[Leg, int] = {}  # SIP thread only
         self._ears: dict[int, _Ear] = {}  # by detector row; replaced whole by the SIP thread, read by both
         self._known: dict[int, _Ear] = {}  # DSP thread: whom each row was for at the last step
-        self._detectors: dict[int, Detector] = {}
+        self._detector: Detector | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="dsp", daemon=True)
         self.skipped = 0
@@ -93,36 +95,59 @@ class Listener:
 
     def _run(self) -> None:
         tick = self._bank.tick()
-        while not self._stop.wait(FRAME_S / 2):
+        while not self._stop.wait(self._until_next()):
             now = self._bank.tick()
             if now - tick > MAX_BEHIND:
                 self.skipped += (now - tick) * len(self._ears)
                 tick = now
             try:
-                while tick < now:
+                while tick < now or (tick == now and self._is_whole(tick)):
                     self._step(tick)
                     tick += 1
             except Exception:  # the barrier of this thread
                 log.exception("the DTMF detector failed; it starts anew")
-                self._detectors.clear()
+                self._detector = None
                 tick = now
+
+    def _until_next(self) -> float:
+        """Seconds until the next tick has been written, so that nothing waits for us."""
+        due_s = self._bank.tick_at_s() + FRAME_S + WRITTEN_S - time.monotonic()
+        return min(max(due_s, WRITTEN_S), FRAME_S / 2)
+
+    def _is_whole(self, tick: int) -> bool:
+        ears = self._ears
+        return bool(ears) and self._bank.is_whole([ear.slot for ear in ears.values()], tick)
 
     def _step(self, tick: int) -> None:
         """One frame of all legs."""
         ears = self._ears
-        for block in {row // BLOCK for row in ears}:
-            detector = self._detectors.setdefault(block, Detector(BLOCK, self._bank.rate_hz))
-            rows = [row for row in ears if row // BLOCK == block]
-            for row in rows:
-                if self._known.get(row) is not ears[row]:
-                    detector.reset(row % BLOCK)
-            frames = np.zeros((BLOCK, self._bank.frame_samples), np.int16)
-            frames[[row % BLOCK for row in rows]] = self._bank.frame([ears[row].slot for row in rows], tick)
-            for event in detector.step(frames):
-                self._tell(ears.get(block * BLOCK + event.leg), event)
+        detector = self._fitted(max(ears, default=-1) + 1)
+        if detector is None:
+            self._known = ears
+            return
+        rows = list(ears)
+        for row in rows:
+            if self._known.get(row) is not ears[row]:
+                detector.reset(row)
+        frames = np.zeros((detector.legs, self._bank.frame_samples), np.int16)
+        frames[rows] = self._bank.frame([ears[row].slot for row in rows], tick)
+        end_s = self._bank.tick_at_s() + FRAME_S * (tick + 1 - self._bank.tick())
+        for event in detector.step(frames):
+            self._tell(ears.get(event.leg), event, end_s - detector.now_s + event.onset_s)
         self._known = ears
 
-    def _tell(self, ear: _Ear | None, event: Event) -> None:
+    def _fitted(self, legs: int) -> Detector | None:
+        """The detector, with rows for so many legs; None where nobody is listened to."""
+        wanted = -(-legs // STEP) * STEP
+        if wanted == 0:
+            self._detector = None
+        elif self._detector is None:
+            self._detector = Detector(wanted, self._bank.rate_hz)
+        elif self._detector.legs != wanted:
+            self._detector.resize(wanted)
+        return self._detector
+
+    def _tell(self, ear: _Ear | None, event: Event, onset_s: float) -> None:
         if ear is not None:
             duration_ms = None if event.duration_s is None else round(event.duration_s * 1000)
-            self._loop.call_soon_threadsafe(ear.leg.tone_heard, event.digit, duration_ms)
+            self._loop.call_soon_threadsafe(ear.leg.tone_heard, event.digit, onset_s, duration_ms)

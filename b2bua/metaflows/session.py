@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from b2bua.calls.call import Call, CallState
-from b2bua.calls.digit import DIGITS, FLASH, Digit
+from b2bua.calls.digit import DIGITS, FLASH, Digit, Source
 from b2bua.calls.ears import Ears
 from b2bua.calls.leg import Leg, LegState
 from b2bua.metaflows.codebook import Codebook
@@ -56,8 +57,9 @@ class Session:
     def pressed(self, leg: Leg, digit: Digit) -> None:
         """A key went down on a leg of the pair."""
         shown = {"digit": digit.digit} if self._may_show else {}
-        self._call.publish("digit.heard", leg_id=leg.id, source=digit.source.value, **shown)
-        press = self._outlet(leg).pressed(digit)
+        self._call.publish("digit.heard", leg_id=leg.id, source=digit.source.value,
+                           latency_s=round(max(self._loop.time() - digit.at_s, 0.0), 4), **shown)
+        press = self._outlet(leg).pressed(self._as_heard(leg, digit))
         if digit.digit == FLASH:
             return
         for one in list(self._listeners):
@@ -72,6 +74,13 @@ class Session:
         """It came up: now its length is known, and it may go to the far party."""
         self._outlet(leg).released(digit, duration_ms)
         self._screen(leg)
+
+    def _as_heard(self, leg: Leg, digit: Digit) -> Digit:
+        """A tone that was not taken out has reached a far party that goes by tones."""
+        other = self._call.other(leg)
+        heard = digit.source is Source.INBAND and other is not None and other.takes_tones and \
+            digit.digit not in other.muted_tones
+        return replace(digit, passed=True) if heard else digit
 
     def is_armed(self, leg: Leg) -> bool:
         """Has this leg begun a code?"""
@@ -140,9 +149,13 @@ class Session:
         outlet = self._outlets.get(leg)
         if any(one.collector.deadline_s(side.name) is not None for one, side in hidden) or (
                 outlet is not None and outlet.is_waiting):
-            leg.withhold(DIGITS + FLASH)
+            withheld = DIGITS + FLASH
         else:
-            leg.withhold("".join(sorted({one.codes.rules.binding_digit for one, _ in hidden})))
+            withheld = "".join(sorted({one.codes.rules.binding_digit for one, _ in hidden}))
+        leg.withhold(withheld)
+        other = self._call.other(leg)
+        if other is not None:
+            other.mute_tones(DIGITS if leg.sends_tones and not other.takes_tones else withheld)
 
     def _attend(self, one: Listener) -> None:
         """Listen on the legs that `listen_on` names, and on no others."""

@@ -2,6 +2,7 @@
 #include "bank.hpp"
 
 #include <sys/mman.h>
+#include <time.h>
 
 #include <atomic>
 #include <cstdio>
@@ -51,6 +52,7 @@ struct BankCore {
     std::unique_ptr<Tap[]> taps;
     std::deque<int> free_slots;      // SIP thread; first in, first out, so that a slot rests before it is used again
     std::atomic<uint64_t> tick;      // in progress; 0 = the clock has not been seen
+    std::atomic<int64_t> tick_at_us; // when it began
     uint64_t clock_frames;           // clock thread only: the conference's own count at `tick`
 
     BankCore(int slots_, int ring_frames_, int rate);
@@ -66,7 +68,7 @@ static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "the clock thread must not take a loc
 
 BankCore::BankCore(int slots_, int ring_frames_, int rate)
     : slots(slots_), ring_frames(ring_frames_), frame_samples(rate / FRAMES_PER_SECOND), clock_rate(rate),
-      taps(new Tap[slots_]()), tick(0), clock_frames(0)
+      taps(new Tap[slots_]()), tick(0), tick_at_us(0), clock_frames(0)
 {
     samples = static_cast<int16_t*>(map_zeroed(size_t(slots) * ring_frames * frame_samples * sizeof(int16_t)));
     heads = static_cast<std::atomic<uint64_t>*>(map_zeroed(size_t(slots) * sizeof(uint64_t)));
@@ -93,6 +95,9 @@ void BankCore::advance(uint64_t clock_frame)
         return;
     const uint64_t steps = (now != 0 && clock_frame > clock_frames) ? clock_frame - clock_frames : 1;
     clock_frames = clock_frame;
+    timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    tick_at_us.store(int64_t(t.tv_sec) * 1000000 + t.tv_nsec / 1000, std::memory_order_relaxed);
     tick.store(now + steps, std::memory_order_release);
 }
 
@@ -213,6 +218,7 @@ void Bank::close(int slot, int conf_port)
 }
 
 unsigned long long Bank::tick() const { return core_->tick.load(std::memory_order_acquire); }
+long long Bank::tick_at_us() const { return core_->tick_at_us.load(std::memory_order_relaxed); }
 unsigned long long Bank::samples_address() const { return reinterpret_cast<uintptr_t>(core_->samples); }
 unsigned long long Bank::heads_address() const { return reinterpret_cast<uintptr_t>(core_->heads); }
 unsigned long long Bank::generations_address() const { return reinterpret_cast<uintptr_t>(core_->generations); }

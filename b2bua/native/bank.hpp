@@ -33,6 +33,7 @@ public:
     void close(int slot, int conf_port);
 
     unsigned long long tick() const;                 ///< tick in progress, 20 ms each, never goes back; any thread
+    long long tick_at_us() const;                    ///< when that tick began, CLOCK_MONOTONIC; any thread
     unsigned long long samples_address() const;      ///< int16 (slots, ring_frames * frame_samples), C order
     unsigned long long heads_address() const;        ///< uint64 (slots,)
     unsigned long long generations_address() const;  ///< uint32 (slots,), 0 = never used

@@ -25,11 +25,6 @@ pjmedia_transport* on_create(pjsua_call_id call_id, unsigned index, pjmedia_tran
     return adapter ? adapter : tp;
 }
 
-struct PjsuaLock {
-    PjsuaLock() { PJSUA_LOCK(); }
-    ~PjsuaLock() { PJSUA_UNLOCK(); }
-};
-
 /// What two legs must share, and which payload types carry it.
 struct Agreed {
     pjmedia_stream_info info;
@@ -142,6 +137,13 @@ void unjoin(const std::shared_ptr<RelayLeg>& leg)
     unjoin_locked(leg);
 }
 
+void refresh_stream(int call_id)
+{
+    PjsuaLock lock;
+    if (const std::shared_ptr<RelayLeg> leg = leg_of(call_id))
+        refresh(*leg);
+}
+
 std::shared_ptr<RelayLeg> leg_of(int call_id)
 {
     if (call_id < 0 || call_id >= int(pjsua_var.ua_cfg.max_calls))
@@ -204,20 +206,6 @@ void relay_part(int call_id)
         relay::unjoin(leg);
 }
 
-void relay_withhold(int call_id, unsigned mask)
-{
-    relay::PjsuaLock lock;
-    if (const std::shared_ptr<RelayLeg> leg = relay::leg_of(call_id))
-        leg->withhold.store(mask);
-}
-
-void relay_mode(int call_id, int mode)
-{
-    relay::PjsuaLock lock;
-    if (const std::shared_ptr<RelayLeg> leg = relay::leg_of(call_id))
-        leg->mode.store(mode);
-}
-
 void relay_feed(int call_id, bool on)
 {
     relay::PjsuaLock lock;
@@ -227,51 +215,6 @@ void relay_feed(int call_id, bool on)
     std::lock_guard<std::mutex> guard(relay::wiring);
     if (!leg->feed.exchange(on) && on && leg->partner.lock())
         relay::refresh(*leg);
-}
-
-void relay_insert(int call_id, unsigned ms)
-{
-    relay::PjsuaLock lock;
-    const std::shared_ptr<RelayLeg> leg = relay::leg_of(call_id);
-    if (!leg)
-        return;
-    const int64_t now = relay::now_us(), until = leg->inserting_until_us.load();
-    leg->inserting_until_us.store((until > now ? until : now) + int64_t(ms) * 1000);
-}
-
-bool relay_passed(int call_id, unsigned code, unsigned stamp_ms)
-{
-    relay::PjsuaLock lock;
-    const std::shared_ptr<RelayLeg> leg = relay::leg_of(call_id);
-    pjmedia_stream_info info;
-    if (!leg || !leg->stream || pjmedia_stream_get_info(leg->stream, &info) != PJ_SUCCESS)
-        return false;
-    return leg->was_passed(code, stamp_ms, info.fmt.clock_rate ? info.fmt.clock_rate : 8000);
-}
-
-RelayStats relay_stats(int call_id)
-{
-    relay::PjsuaLock lock;
-    RelayStats out = RelayStats();
-    const std::shared_ptr<RelayLeg> leg = relay::leg_of(call_id);
-    if (!leg)
-        return out;
-    char text[PJ_INET6_ADDRSTRLEN + 10];
-    out.valid = true;
-    out.received = leg->count.received;
-    out.forwarded = leg->count.forwarded;
-    out.withheld = leg->count.withheld;
-    out.unmapped = leg->count.unmapped;
-    out.unknown = leg->count.unknown;
-    out.foreign = leg->count.foreign;
-    out.malformed = leg->count.malformed;
-    out.late = leg->count.late;
-    out.suppressed = leg->count.suppressed;
-    std::lock_guard<std::mutex> guard(leg->slot);
-    out.joined = leg->route != nullptr;
-    if (leg->latch.locked())
-        out.source = pj_sockaddr_print(&leg->latch.source(), text, sizeof(text), 3);  // 3: port and brackets
-    return out;
 }
 
 unsigned relay_pairs() { return relay::pairs.load(); }

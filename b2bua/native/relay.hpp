@@ -34,6 +34,7 @@ struct RelayStats {
     unsigned long long malformed;     ///< no RTP
     unsigned long long late;          ///< for this leg's far end, after its place was gone
     unsigned long long suppressed;    ///< silence of this leg's own encoder, while the partner spoke
+    unsigned long long muted;         ///< packets for this leg's far end that held a digit's tone
     std::string source;               ///< address:port it is locked to, "" before the first packet
 };
 
@@ -62,8 +63,15 @@ void relay_feed(int call_id, bool on);
 /// or a tone. Until then the partner's sound is dropped and its new events are withheld, so that two presses never mix.
 void relay_insert(int call_id, unsigned ms);
 
+/// Tones of these digits (bits as for relay_withhold) must not reach this call's far end, whoever they come from: its
+/// partner, or the conference. G.711 only; what we insert ourselves is heard. See tone_guard.hpp.
+void relay_mute(int call_id, unsigned mask);
+
 /// Has the partner got this event of the call? code: as for relay_withhold; stamp_ms: OnDtmfEventParam.timestamp.
 bool relay_passed(int call_id, unsigned code, unsigned stamp_ms);
+
+/// When the first packet of that event came, CLOCK_MONOTONIC in microseconds; -1 when it is not remembered.
+long long relay_event_at_us(int call_id, unsigned code, unsigned stamp_ms);
 
 RelayStats relay_stats(int call_id);
 

@@ -3,13 +3,13 @@
 
 #include <time.h>
 
+#include <cmath>
+
 namespace relay {
 
 namespace {
 
-const int64_t INSERT_US = 70000;      // our own event is over when no packet of it came for three packets' time
 const uint16_t SEGMENT = 0x8000;      // units; only a longer event can have a next segment (RFC 4733 section 2.5.1.3)
-enum { RTCP_SR = 200, SR_BYTES = 28, SR_TIMESTAMP = 16, MAX_RTCP = PJMEDIA_MAX_MTU };
 
 }  // namespace
 
@@ -22,7 +22,7 @@ int64_t now_us()
 
 RelayLeg::RelayLeg(pjmedia_transport* slave_, bool del_slave_, int call_id_)
     : slave(slave_), del_slave(del_slave_), call_id(call_id_), stream_data(nullptr), stream(nullptr), rtp_cb(nullptr),
-      rtp_cb2(nullptr), rtcp_cb(nullptr), event_pt(UNMAPPED), decided(0), open(true), source(OWN_STREAM)
+      rtp_cb2(nullptr), rtcp_cb(nullptr), event_pt(UNMAPPED), decided(0), open(true), source(OWN_STREAM), waiting()
 {
     pj_bzero(&base, sizeof(base));
     local.fill(Payload());
@@ -95,7 +95,8 @@ bool RelayLeg::decide(const Packet& in, const Event& event, bool free)
             return one.passed;
         }
     }
-    Decision next = {in.ssrc, in.ts, event.code, false, event.end, uint16_t(event.duration ? event.duration : 1)};
+    Decision next = {in.ssrc, in.ts, event.code, false, event.end, uint16_t(event.duration ? event.duration : 1),
+                     now_us()};
     const Decision& last = decisions[(decided + RECENT_EVENTS - 1) % RECENT_EVENTS];
     if (last.code == next.code && last.ssrc == next.ssrc && !last.ended && last.duration > SEGMENT &&
         next.ts - last.ts <= 0x10000u)
@@ -110,43 +111,17 @@ void RelayLeg::forward(const Packet& in, const Entry& entry)
 {
     const Route& way = *entry.way;
     Event event = Event();
-    Onward onward = {way.map[in.pt], entry.pass && way.map[in.pt] != UNMAPPED, entry.is_event, 0, -1};
-    if (entry.is_event && parse_event(in, event))
+    Onward onward = {way.map[in.pt], entry.pass && way.map[in.pt] != UNMAPPED, entry.is_event, 0, -1, 0};
+    if (entry.is_event && parse_event(in, event)) {
         onward.units = event.duration;
-    else if (mode.load(std::memory_order_relaxed) == SILENCE)
+        onward.code = event.code;
+    } else if (mode.load(std::memory_order_relaxed) == SILENCE)
         onward.pass = onward.pass && (onward.silence = way.silence) >= 0;
     if (onward.pass)
         ++count.forwarded;
     else
         ++(onward.pt == UNMAPPED ? count.unmapped : count.withheld);
     way.to->take(way, in, onward);
-}
-
-/// On the partner's side: the packet finds its place on our wire, or leaves no gap.
-void RelayLeg::take(const Route& way, const Packet& in, const Onward& onward)
-{
-    uint8_t out[PJMEDIA_MAX_MTU];
-    Place place;
-    if (RTP_HEADER + in.size > sizeof(out))
-        return;
-    std::lock_guard<std::mutex> guard(tx);
-    if (!open || source != way.id)
-        return;
-    const int64_t now = now_us();
-    if (!onward.pass || now < inserting_until_us.load()) {
-        wire.skip(way.id, in);
-        return;
-    }
-    if (!wire.place(way.id, in, onward.units, now, place)) {
-        ++count.late;
-        return;
-    }
-    write_header(out, onward.pt, place.marker, place.seq, place.ts, place.ssrc);
-    if (onward.silence < 0)
-        memcpy(out + RTP_HEADER, in.payload, in.size);
-    else
-        memset(out + RTP_HEADER, onward.silence, in.size);
-    pjmedia_transport_send_rtp(slave, out, RTP_HEADER + in.size);
 }
 
 /// What nobody listens to reaches the stream without its payload: PJSIP counts it for RTCP and statistics and for the
@@ -166,54 +141,6 @@ void RelayLeg::to_stream(pjmedia_tp_cb_param* param, const Packet& in, bool whol
         rtp_cb2(&copy);
     else if (rtp_cb)
         rtp_cb(copy.user_data, copy.pkt, copy.size);
-}
-
-// -- out: the leg's own stream ----------------------------------------------------------------------------------------
-
-pj_status_t RelayLeg::send_own(const void* packet, size_t size)
-{
-    uint8_t out[PJMEDIA_MAX_MTU];
-    Packet in;
-    Place place;
-    std::lock_guard<std::mutex> guard(tx);
-    if (!open)
-        return PJ_SUCCESS;
-    if (!parse(packet, size, in) || size > sizeof(out))
-        return pjmedia_transport_send_rtp(slave, packet, size);
-    Event event = Event();
-    const bool is_event = remote[in.pt].event_clock_hz != 0 && parse_event(in, event);
-    wire.set_ssrc(in.ssrc);
-    const int64_t now = now_us();
-    if (source != OWN_STREAM) {
-        if (is_event && inserting_until_us.load() < now + INSERT_US)
-            inserting_until_us.store(now + INSERT_US);
-        if (now >= inserting_until_us.load()) {
-            ++count.suppressed;  // the encoder's silence, while a partner speaks
-            return PJ_SUCCESS;
-        }
-    }
-    if (!wire.place(OWN_STREAM, in, event.duration, now, place))
-        return PJ_SUCCESS;
-    memcpy(out, packet, size);
-    write_header(out, in.pt, place.marker, place.seq, place.ts, place.ssrc);
-    return pjmedia_transport_send_rtp(slave, out, size);
-}
-
-/// A sender report names the wire's timestamp of this instant, not that of the stream's own numbering.
-pj_status_t RelayLeg::send_rtcp(const pj_sockaddr_t* to, unsigned to_len, const void* packet, size_t size)
-{
-    uint8_t copy[MAX_RTCP];
-    const uint8_t* p = static_cast<const uint8_t*>(packet);
-    if (size >= SR_BYTES && size <= sizeof(copy) && p[1] == RTCP_SR) {
-        std::lock_guard<std::mutex> guard(tx);
-        if (wire.started()) {
-            memcpy(copy, packet, size);
-            put32(copy + SR_TIMESTAMP, wire.timestamp_at(now_us()));
-            packet = copy;
-        }
-    }
-    return to ? pjmedia_transport_send_rtcp2(slave, to, to_len, packet, size)
-              : pjmedia_transport_send_rtcp(slave, packet, size);
 }
 
 // -- the SIP thread ---------------------------------------------------------------------------------------------------
@@ -264,21 +191,23 @@ void RelayLeg::read_sdp(const pjmedia_sdp_session* ours, const pjmedia_sdp_sessi
     remote = to;
 }
 
-bool RelayLeg::was_passed(unsigned code, unsigned stamp_ms, unsigned clock_hz)
+/// The event of this code whose timestamp is nearest; false when none was seen.
+bool RelayLeg::find_event(unsigned code, unsigned stamp_ms, unsigned clock_hz, Decision& out)
 {
     std::lock_guard<std::mutex> guard(slot);
-    const Decision* best = nullptr;
+    bool found = false;
     double best_ms = 0;
     for (const Decision& one : decisions) {
         if (!one.duration || one.code != code)
             continue;
-        const double by = double(one.ts) * 1000 / clock_hz - stamp_ms;
-        if (!best || (by < 0 ? -by : by) < best_ms) {
-            best = &one;
-            best_ms = by < 0 ? -by : by;
+        const double by_ms = std::fabs(double(one.ts) * 1000 / clock_hz - stamp_ms);
+        if (!found || by_ms < best_ms) {
+            out = one;
+            best_ms = by_ms;
         }
+        found = true;
     }
-    return best && best->passed;
+    return found;
 }
 
 }  // namespace relay

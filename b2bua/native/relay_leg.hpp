@@ -11,10 +11,13 @@
 #include <string>
 
 #include <pjmedia.h>
+#include <pjsua-lib/pjsua.h>
+#include <pjsua-lib/pjsua_internal.h>
 
 #include "relay_latch.hpp"
 #include "relay_rtp.hpp"
 #include "relay_wire.hpp"
+#include "tone_guard.hpp"
 
 namespace relay {
 
@@ -44,7 +47,7 @@ struct Route {
 
 struct Counters {
     std::atomic<uint64_t> received{0}, forwarded{0}, withheld{0}, unmapped{0}, unknown{0}, foreign{0}, malformed{0},
-        late{0}, suppressed{0};
+        late{0}, suppressed{0}, muted{0};
 };
 
 /// One event and whether it goes to the partner: decided at its first packet, kept for all of it.
@@ -53,6 +56,7 @@ struct Decision {
     uint8_t code;
     bool passed, ended;
     uint16_t duration;
+    int64_t at_us;               // when its first packet came
 };
 
 /// Locks, none held while another is taken but `wiring` (relay.cpp), which comes before both:
@@ -85,9 +89,15 @@ struct RelayLeg {
     uint64_t source;             // id of the route that speaks on our wire; OWN_STREAM: our own stream
     Wire wire;
     Payloads remote;             // what our stream may send
+    ToneGuard tones;             // of what our far end hears
+    struct Waiting {             // the packet that the guard holds; size 0: none
+        uint8_t packet[RTP_HEADER + ToneGuard::MOST_SAMPLES];
+        size_t size;
+    } waiting;
 
     std::weak_ptr<RelayLeg> partner;      // SIP thread, under `wiring`
     std::atomic<uint32_t> withhold{0};    // bit per event
+    std::atomic<uint32_t> mute{0};        // bit per digit: its tone must not reach our far end
     std::atomic<int> mode{FORWARD};
     std::atomic<int64_t> inserting_until_us{0};  // our own stream has the wire: the partner waits
     std::atomic<bool> feed{false};        // somebody listens to our stream: it gets whole packets, relayed or not
@@ -99,7 +109,8 @@ struct RelayLeg {
     pj_status_t send_own(const void* packet, size_t size);           // clock thread, or SIP thread at a stream's end
     pj_status_t send_rtcp(const pj_sockaddr_t* to, unsigned to_len, const void* packet, size_t size);
     void read_sdp(const pjmedia_sdp_session* local, const pjmedia_sdp_session* remote, unsigned index);
-    bool was_passed(unsigned code, unsigned stamp_ms, unsigned clock_hz);
+    bool find_event(unsigned code, unsigned stamp_ms, unsigned clock_hz, Decision& out);
+    void begin_anew();                                               // our stream, or who speaks on it, is another one
 
 private:
     struct Entry {
@@ -114,8 +125,11 @@ private:
         bool pass, is_event;
         uint32_t units;          // an event's duration
         int silence;             // what replaces the payload, or -1
+        uint8_t code;            // of the event
     };
     void take(const Route& way, const Packet& in, const Onward& onward);
+    pj_status_t leave(uint8_t* packet, size_t size, int event, bool is_ours);
+    void let_go(ToneGuard::What what);
     void to_stream(pjmedia_tp_cb_param* param, const Packet& in, bool whole);
 };
 
@@ -126,8 +140,16 @@ int64_t now_us();                                ///< monotonic
 
 /// The adapter that lies on `slave`; nullptr without memory. Thread: SIP.
 pjmedia_transport* wrap(pjmedia_transport* slave, bool del_slave, int call_id);
+/// PJSUA's lock, for what reads its tables.
+struct PjsuaLock {
+    PjsuaLock() { PJSUA_LOCK(); }
+    ~PjsuaLock() { PJSUA_UNLOCK(); }
+};
+
 /// The adapter of a call's audio, empty when it has none. Thread: SIP, with PJSUA locked.
 std::shared_ptr<RelayLeg> leg_of(int call_id);
+/// What waits in the jitter buffer of a call's stream is forgotten. Thread: SIP.
+void refresh_stream(int call_id);
 /// Ends what a leg shares with its partner, in both directions. Thread: SIP.
 void unjoin(const std::shared_ptr<RelayLeg>& leg);
 

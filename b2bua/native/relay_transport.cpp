@@ -52,10 +52,7 @@ pj_status_t op_attach2(pjmedia_transport* tp, pjmedia_transport_attach_param* pa
         std::lock_guard<std::mutex> guard(leg->slot);
         leg->latch.signalled(param->rem_addr, now_us());
     }
-    {
-        std::lock_guard<std::mutex> guard(leg->tx);
-        leg->wire.forget_source();
-    }
+    leg->begin_anew();
     pjmedia_transport_attach_param ours = *param;
     ours.user_data = leg;
     ours.rtp_cb = nullptr;

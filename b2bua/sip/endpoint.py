@@ -80,6 +80,7 @@ class SipEndpoint:
         self.arrived: Arrived = lambda leg, invite: leg.hangup(EndReason.from_code(503, "not ready"))
         self.on_stats: Callable[[SipLeg, Any], None] = lambda leg, stats: None
         self.on_media: Callable[[SipLeg], None] = lambda leg: None
+        self.on_disagreement: Callable[[SipLeg], None] = lambda leg: None
 
     # -- life -----------------------------------------------------------------------------------------------------
 
@@ -220,6 +221,10 @@ class SipEndpoint:
     def stream_ended(self, leg: SipLeg, stats: Any) -> None:
         """What RTP and RTCP counted in it."""
         self.on_stats(leg, stats)
+
+    def digits_disagree(self, leg: SipLeg) -> None:
+        """Two transports of a leg told different digits for one press."""
+        self.on_disagreement(leg)
 
     def play_digit(self, leg: SipLeg, digit: str, duration_ms: int) -> None:
         """As a tone."""

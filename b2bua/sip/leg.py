@@ -6,23 +6,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import pjsua2 as pj
 
-from b2bua.calls import info, sdp
-from b2bua.calls.digit import FLASH
+from b2bua.calls import sdp
 from b2bua.calls.headers import Header, Headers, Party, answer_across
 from b2bua.calls.leg import Answered, Ended, Held, Leg, LegState, MediaChanged, Progress, Trying
 from b2bua.calls.reason import BUG, EndReason
 from b2bua.calls.replaces import DialogId
-from b2bua.sip import relay
 from b2bua.sip.dialog import Dialog
 from b2bua.sip.ear import Ear
 from b2bua.sip.hold import Hold
 from b2bua.sip.identity import tell
 from b2bua.sip.params import op_param
+from b2bua.sip.presses import Presses
 from b2bua.sip.refers import Refers
+from b2bua.sip.screen import Screen
 from config.settings import Peer
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class Host(Protocol):
     def stream_ended(self, leg: SipLeg, stats: Any) -> None: ...
     def leg_ended(self, leg: SipLeg) -> None: ...
     def play_digit(self, leg: SipLeg, digit: str, duration_ms: int) -> None: ...
+    def digits_disagree(self, leg: SipLeg) -> None: ...
 
     @property
     def public_host(self) -> str: ...
@@ -53,7 +55,8 @@ class SipLeg(Leg):
         self._host = host
         self._dialog: Dialog | None = None
         self._loop = loop
-        self.ear = Ear(self, peer, loop, fuse_ms)
+        self.ear = Ear(self, peer, loop, fuse_ms, lambda: host.digits_disagree(self))
+        self._presses = Presses(self, peer.dtmf, loop, self._send_event, partial(host.play_digit, self))
         self._codec: str | None = None
         self._progress: tuple[int, bool] | None = None
         self._hold = Hold(leg_id, direction == "outbound", loop)
@@ -63,8 +66,7 @@ class SipLeg(Leg):
         self._reason_header = ""
         self._redirection: EndReason | None = None
         self._refused = False  # the far end's SDP takes no audio
-        self._withheld = ""
-        self._masked = (False, False)  # is it, with its sound
+        self.screen = Screen(self, loop)
         self._may_send = False
 
     def carried_by(self, dialog: Dialog) -> None:
@@ -80,6 +82,16 @@ class SipLeg(Leg):
     def takes_events(self) -> bool:
         """May its far end get digits as RFC 4733 events?"""
         return self._peer.dtmf in ("auto", "rfc4733")
+
+    @property
+    def takes_tones(self) -> bool:
+        """As of Leg."""
+        return self._peer.dtmf == "inband"
+
+    @property
+    def sends_tones(self) -> bool:
+        """As of Leg."""
+        return self.ear.needs_listener
 
     # -- verbs --------------------------------------------------------------------------------------------------
 
@@ -142,36 +154,25 @@ class SipLeg(Leg):
             self._hold.glare()
 
     def send_digit(self, digit: str, duration_ms: int) -> None:
-        """As the peer's `dtmf` says; `auto`: by RFC 4733 where the far end takes events, else by INFO."""
-        if self.state is LegState.ENDED:
-            return
-        stats = pj.stream_stats(self._dialog.getId()) if self._dialog is not None else None
-        can_events = stats is not None and stats.valid and stats.tx_event_pt >= 0
-        if self._peer.dtmf == "inband":
-            self._host.play_digit(self, digit, duration_ms)
-        elif self._peer.dtmf == "rfc4733" or (self._peer.dtmf == "auto" and can_events):
-            self._send_event(digit, max(40, min(duration_ms, 6000)))
-        else:
-            self.send_info(info.RELAY, info.render(digit, duration_ms))
+        """As the peer's `dtmf` says."""
+        if self.state is not LegState.ENDED:
+            self._presses.send(digit, duration_ms)
 
-    def _send_event(self, digit: str, duration_ms: int) -> None:
-        prm = pj.CallSendDtmfParam()
-        prm.method = pj.PJSUA_DTMF_METHOD_RFC2833
-        prm.duration = duration_ms
-        prm.digits = "R" if digit == FLASH else digit
-        relay.inserting(self, duration_ms)
+    def _send_event(self, prm: Any) -> None:
         self.do("send a digit", lambda dialog: dialog.sendDtmf(prm))
 
     def withhold(self, digits: str) -> None:
-        """Told to the relay, again when media changed."""
-        if digits != self._withheld:
-            self._withheld = digits
-            relay.withhold(self, digits)
+        """As of Leg."""
+        self.screen.withhold(digits)
+
+    def mute_tones(self, digits: str) -> None:
+        """As of Leg."""
+        super().mute_tones(digits)
+        self.screen.mute(digits)
 
     def mask(self, on: bool, sound: bool) -> None:
-        """Told to the relay, again when media changed; who sends tones is silenced."""
-        self._masked = (on, sound)
-        relay.conceal(self, on, sound or self.ear.needs_listener)
+        """As of Leg."""
+        self.screen.mask(on, sound)
 
     def send_info(self, content_type: str, body: str) -> None:
         """INFO with this body."""
@@ -253,6 +254,7 @@ class SipLeg(Leg):
         self.reason = reason
         self.port = None
         self.ear.close()
+        self._presses.close()
         self._hold.close()
         self._host.leg_ended(self)
         self._host.media_changed(self)
@@ -268,9 +270,7 @@ class SipLeg(Leg):
         if self.direction == "inbound" or self._codec is None:
             stats = pj.stream_stats(self._dialog.getId())
             self._codec = f"{stats.codec}/{stats.clock_rate_hz}".lower() if stats.valid else self._codec
-        relay.withhold(self, self._withheld)
-        if self._masked[0]:
-            self.mask(*self._masked)
+        self.screen.tell()
         self.emit(MediaChanged())
         self._host.media_changed(self)
         held = status == pj.PJSUA_CALL_MEDIA_REMOTE_HOLD

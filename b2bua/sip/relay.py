@@ -61,6 +61,18 @@ def withhold(leg: SipLeg, digits: str) -> None:
         pj.relay_withhold(leg.call_id, mask(digits))
 
 
+def mute(leg: SipLeg, digits: str) -> None:
+    """The tones of these digits are taken out of what the leg's far end hears; our own are not."""
+    if leg.call_id is not None:
+        pj.relay_mute(leg.call_id, mask(digits.replace(FLASH, "")))
+
+
+def event_at_s(leg: SipLeg, digit: str, stamp_ms: int) -> float | None:
+    """When the first packet of this press came, monotonic; None when that is not known. `stamp_ms` as for `passed`."""
+    at_us = pj.relay_event_at_us(leg.call_id, EVENTS.index(digit), stamp_ms) if leg.call_id is not None else -1
+    return at_us / 1e6 if at_us >= 0 else None
+
+
 def conceal(leg: SipLeg, on: bool, sound: bool) -> None:
     """No event of the leg goes to its partner while it is on, and with `sound` nothing else either."""
     concealed = pj.RELAY_SILENCE if sound else pj.RELAY_WITHHOLD_DIGITS

@@ -39,7 +39,7 @@ def endpoint_config(settings: Settings) -> Any:
     config.medConfig.sndAutoCloseTime = -1  # the clock never stops: taps and queued port removals live on it
     config.medConfig.noVad = True
     config.medConfig.ecTailLen = 0
-    config.medConfig.quality = 4
+    config.medConfig.quality = 2  # resampling filters of 3 ms instead of 8, each way; what voice needs
     config.medConfig.jbMinPre = _JITTER_MIN_MS
     config.medConfig.jbInit = _JITTER_MIN_MS
     config.medConfig.jbMax = _JITTER_MAX_MS

@@ -39,7 +39,7 @@ class Board:
     ("call.ended", {**IN, "result": "busy", "code": 486}, "calls_total", ENDED),
     ("call.refused", {"code": 404}, "calls_refused_total", {"reason": "404"}),
     ("call.failed", {}, "call_bugs_total", {}),
-    ("digit.heard", {"source": Source.INFO.value}, "digits_total", {"source": "info"}),
+    ("digit.heard", {"source": Source.INFO.value, "latency_s": 0.001}, "digits_total", {"source": "info"}),
     ("collector.armed", {}, "collector_total", {"outcome": "armed"}),
     ("collector.matched", {"digits": 2}, "collector_total", {"outcome": "matched"}),
     ("collector.rejected", {}, "collector_total", {"outcome": "rejected"}),
@@ -87,7 +87,7 @@ def test_numbers_and_ids_of_calls_never_show() -> None:
     board = Board()
     secret = {"call_id": "sEcReT", "digits": "sEcReT", "peer": "sEcReT", "file": "sEcReT", "key": "sEcReT"}
     for name, fields in (("call.started", IN), ("collector.matched", {}), ("recording.started", {}),
-                         ("digit.heard", {"source": "info"})):
+                         ("digit.heard", {"source": "info", "latency_s": 0.001})):
         board.tell(name, **{**fields, **secret})
     assert b"sEcReT" not in generate_latest(board.registry)
 

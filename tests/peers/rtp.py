@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dsp.tones import frequencies
 from tests.peers.sound import Samples, decode_pcmu, encode_pcmu, tone
@@ -100,6 +100,22 @@ class Track:
             for at in range(0, len(both), FRAME):
                 self._add(0, both[at:at + FRAME], self._timestamp, marker=False)
                 self._step(FRAME_MS)
+            self.talk(gap_ms / 1000)
+        return self
+
+    def both(self, digits: str, *, digit_ms: int = 100, gap_ms: int = 80, dbm0: float = -12.0) -> Track:
+        """Presses as tones with their events beside them, as some gateways send them; each followed by talk."""
+        for digit in digits:
+            begin, sent = len(self.packets), self.length_s
+            self.tones(digit, digit_ms=digit_ms, gap_ms=0, dbm0=dbm0)
+            after = self._timestamp
+            self._timestamp -= CLOCK_HZ * digit_ms // 1000
+            self.length_s = sent
+            self._press(EVENTS.index(digit), digit_ms)
+            self._timestamp = after
+            self.packets[begin:] = sorted(self.packets[begin:], key=lambda packet: packet.at_s)
+            for index, packet in enumerate(self.packets[begin:]):
+                self.packets[begin + index] = replace(packet, sequence=self.packets[begin - 1].sequence + 1 + index)
             self.talk(gap_ms / 1000)
         return self
 

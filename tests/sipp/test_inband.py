@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
+import itertools
+
+import numpy as np
 import pytest
 
-from tests.sipp.conftest import Stage
+from tests.sipp.conftest import Device, Stage
 
+LOUD = 300  # int16; what is left of a tone is far above it
+LEAK_MS = 13.0  # a block of 10 ms that the guard cannot judge, and the samples round a zero crossing
 WITHOUT_EVENTS = "pbx-without-events-answers-expect-bye"
 
 
@@ -27,6 +32,48 @@ def test_tones_of_a_device_without_events_are_codes(stage: Stage) -> None:
     assert len(stage.new_recordings(before)) == 1
     stage.sidecar.wait_quiet()
     assert stage.sidecar.metric("b2bua_legs_listened_to") == 0
+
+
+def longest_tone_ms(caller: Device) -> float:
+    """The longest piece of sound without a gap that the caller heard; the device says nothing but tones."""
+    loud = np.abs(caller.rtp.heard().astype(np.int32)) > LOUD
+    spread = np.convolve(loud, np.ones(9), "same") > 0  # a tone crosses zero
+    return max((len(list(run)) / 8 for is_loud, run in itertools.groupby(spread) if is_loud), default=0.0)
+
+
+def test_B5_a_code_of_tones_is_taken_out_of_what_the_far_party_hears(stage: Stage) -> None:
+    before = stage.recordings()
+    device = stage.device(WITHOUT_EVENTS)
+    caller = stage.caller("caller-answered-expect-200-then-bye", talk_ms=3500)
+    caller.plays(500, lambda track: track.talk(3.5))
+    device.plays(0, lambda track: track.talk(0.61).tones("*9", digit_ms=120).talk(1.5))
+    caller.finish()
+    device.finish()
+    assert len(stage.new_recordings(before)) == 1
+    assert longest_tone_ms(caller) <= LEAK_MS
+    assert not caller.rtp.presses()
+
+
+def test_B2_tones_that_leave_as_events_do_not_leave_as_tones_too(stage: Stage) -> None:
+    device = stage.device(WITHOUT_EVENTS)
+    caller = stage.caller("caller-answered-expect-200-then-bye", talk_ms=3000)
+    caller.plays(500, lambda track: track.talk(3))
+    device.plays(0, lambda track: track.talk(0.6).tones("147", digit_ms=100, gap_ms=100).talk(1))
+    caller.finish()
+    device.finish()
+    assert [press.digit for press in caller.rtp.presses()] == ["1", "4", "7"]
+    assert longest_tone_ms(caller) <= LEAK_MS
+
+
+def test_B4_a_tone_beside_a_hidden_event_is_taken_out_too(stage: Stage) -> None:
+    device = stage.device()
+    caller = stage.caller("caller-answered-expect-200-then-bye", talk_ms=3000)
+    caller.plays(500, lambda track: track.talk(3))
+    device.plays(0, lambda track: track.talk(0.6).both("*9", digit_ms=120).talk(1))
+    caller.finish()
+    device.finish()
+    assert not caller.rtp.presses()
+    assert longest_tone_ms(caller) <= LEAK_MS
 
 
 def test_tones_of_a_device_with_events_are_only_sound(stage: Stage) -> None:
