@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Both channels of a recording stay in step, whatever the clocks and networks of the two sides do.
 
-Both sides beep at the same instants. One side's clock is 1 % slow, its packets jitter and some are lost: in 20 s it
-drifts as far as a clock that is 55 ppm off does in an hour.
+Both sides beep at the same instants. One side's clock is 1 % slow: in 15 s it drifts as far as a clock that is 40 ppm
+off does in an hour; or its packets jitter and some are lost.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ def onsets_s(samples: Any, rate_hz: int) -> list[float]:
     return [index * SLICE_S for index in np.flatnonzero(loud) if index > quiet and not loud[index - quiet:index].any()]
 
 
-@pytest.mark.parametrize(("clock", "jitter_s", "lost"), [(1.01, 0.0, 0.0), (0.99, 0.0, 0.0), (1.0, 0.06, 0.03)],
-                         ids=["slow", "fast", "jitter-and-loss"])
+@pytest.mark.parametrize(("clock", "jitter_s", "lost"), [(1.01, 0.0, 0.0), (1.0, 0.06, 0.03)],
+                         ids=["slow-clock", "jitter-and-loss"])
 def test_B13_channels_stay_in_step(stage: Stage, clock: float, jitter_s: float, lost: float) -> None:
-    seconds, before = 20.0, stage.recordings()
-    pbx = stage.device("pbx-answers-expect-bye")
-    caller = stage.caller("caller-answered-expect-200-then-bye", talk_ms=round(seconds * 1000))
+    seconds, before = 15.0, stage.recordings()
+    pbx = stage.device("pbx-answers-expect-bye", timeout_s=60)
+    caller = stage.caller("caller-answered-expect-200-then-bye", talk_ms=round(seconds * 1000), timeout_s=60)
     caller.plays(0, lambda track: beeps(seconds, clock, jitter_s, lost))
     pbx.plays(0, lambda track: beeps(seconds))
     stage.sidecar.wait_metric("b2bua_live_calls", 1)

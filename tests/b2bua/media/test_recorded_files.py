@@ -6,15 +6,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
+import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from b2bua.media import finishing, recorder
+from b2bua.media import encoding, finishing, recorder
 from b2bua.media.sealing import new_pair, private_key, unseal
+from b2bua.media.wave_file import WaveFile
 from b2bua.metaflows.context import RecordingError
 from tests.b2bua.calls.stage import ACCOUNT
 from tests.b2bua.media.studio import Studio, files, heard_of, until
@@ -146,3 +149,23 @@ def test_a_hostile_media_name_stays_inside_the_directory(tmp_path_factory: pytes
     folder = directory / "recordings" / ACCOUNT
     assert len(made) == 2
     assert all(path.parent.parent == folder and not path.name.startswith(".") for path in made)
+
+
+@pytest.mark.skipif(shutil.which("sox") is None, reason="sox is not installed (tests/apt-packages.txt)")
+@pytest.mark.parametrize("format_", ["mp3", "flac", "ogg", "wav"])
+def test_F85_other_programs_open_every_format_and_hear_the_same(tmp_path: Path, format_: str) -> None:
+    seconds, rate_hz = 2, 16000
+    time_s = np.arange(seconds * rate_hz) / rate_hz
+    both = np.stack([np.sin(2 * np.pi * hz * time_s) for hz in (500, 900)], axis=1)
+    wave = WaveFile(tmp_path / "work.wav", rate_hz, 2)
+    wave.write(0, (both * 8000).astype(np.int16))
+    wave.close()
+    target = tmp_path / f"talk.{format_}"
+    encoding.encode(tmp_path / "work.wav", target, format_, 8000)
+    subprocess.run(["sox", target, "-b", "16", tmp_path / "heard.wav"], check=True, capture_output=True)
+    heard, heard_hz = soundfile.read(tmp_path / "heard.wav")
+    assert heard_hz == 8000
+    assert len(heard) == pytest.approx(seconds * 8000, abs=0.2 * 8000)  # sox leaves mp3's padding in
+    for side, hz in enumerate((500, 900)):
+        spectrum = np.abs(np.fft.rfft(heard[:, side]))
+        assert np.argmax(spectrum) * 8000 / len(heard) == pytest.approx(hz, abs=2)
