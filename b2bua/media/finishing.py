@@ -45,7 +45,7 @@ class Finishing:
                  send: Callable[[Json, Mapping[str, Any], Path], None]) -> None:
         self._settings, self._shelf, self._told, self._send = settings, shelf, told, send
         self._key = public_key(settings.public_key) if settings.public_key else None
-        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[str | Json | None] = queue.SimpleQueue()
         self._later: dict[str, float] = {}
         self._tidied_s = -TIDY_S
         self._thread = threading.Thread(target=self._run, name="finisher", daemon=True)
@@ -67,8 +67,8 @@ class Finishing:
         return self._shelf.used_mb(account_id)
 
     def finish(self, recording_id: str, manifest: Mapping[str, Any], orders: Mapping[str, Any]) -> None:
-        """All its files are closed. Called on the SIP thread: a few kilobytes are written by the other one."""
-        self._queue.put(json.dumps({"id": recording_id, "manifest": {**manifest}, "orders": {**orders}}))
+        """All its files are closed; nobody changes the manifest any more. Called on the SIP thread."""
+        self._queue.put({"id": recording_id, "manifest": {**manifest}, "orders": {**orders}})
 
     # -- the thread -----------------------------------------------------------------------------------------------
 
@@ -109,13 +109,13 @@ class Finishing:
                     self._shelf.delete(None if account == "none" else account, manifest)
                     self._told("expired", manifest)
 
-    def _take_up(self, item: str) -> None:
+    def _take_up(self, item: str | Json) -> None:
         """An id, or (from `finish`) the whole document."""
-        note = self._settings.work_directory / f"{item}.json"
-        if item.startswith("{"):
-            note = self._settings.work_directory / f"{json.loads(item)['id']}.json"
-            replace_text(note, item)
-        elif not ID.fullmatch(item):
+        recording_id = item if isinstance(item, str) else str(item["id"])
+        note = self._settings.work_directory / f"{recording_id}.json"
+        if isinstance(item, dict):
+            replace_text(note, json.dumps(item))
+        elif not ID.fullmatch(recording_id):
             return
         document = json.loads(note.read_text(encoding="utf-8"))
         manifest, orders = document["manifest"], document["orders"]

@@ -9,14 +9,15 @@ it goes on in step when the disk does.
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -99,7 +100,7 @@ class Writer:
         self._min_free_mb = min_free_mb
         self._takes: list[Take] = []
         self._new: list[Take] = []
-        self._notes: dict[Path, str] = {}
+        self._notes: dict[Path, Mapping[str, Any]] = {}
         self._lock = threading.Lock()  # guards _new and _notes
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -121,10 +122,13 @@ class Writer:
         with self._lock:
             self._new.append(take)
 
-    def note(self, path: Path, text: str) -> None:
-        """Put this text into a file soon, and before any take is closed that ends later. The last text wins."""
+    def note(self, path: Path, document: Mapping[str, Any]) -> None:
+        """Put this into a JSON file soon, and before any take is closed that ends later. The last one wins.
+
+        From here on nobody changes the document.
+        """
         with self._lock:
-            self._notes[path] = text
+            self._notes[path] = document
 
     def _run(self) -> None:
         while not self._stop.wait(PERIOD_S):
@@ -248,10 +252,10 @@ class Writer:
     def _write_notes(self) -> None:
         with self._lock:
             notes, self._notes = self._notes, {}
-        for path, text in notes.items():
+        for path, document in notes.items():
             try:
                 path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-                replace_text(path, text)
+                replace_text(path, json.dumps(document))
             except OSError as failure:
                 log.error("%s cannot be written: %s", path, failure)
 

@@ -9,7 +9,6 @@ so that a new start can finish what an old one left (`finishing.py`).
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -182,7 +181,7 @@ class Recording:
     def note(self) -> None:
         """Let what is known lie beside the sound."""
         document = {"manifest": self.manifest(), "orders": manifest.orders(self.options)}
-        self._writer.note(self._work / f"{self.id}.json", json.dumps(document, indent=1))
+        self._writer.note(self._work / f"{self.id}.json", document)
         self._is_noted = True
 
     def manifest(self) -> dict[str, Any]:

@@ -19,13 +19,14 @@ from pathlib import Path
 import soundfile
 
 from tests.load import calls
-from tests.load.relayed import CALLEE, CALLER, RATE_CPS, SETTLE_S, Cpu
+from tests.load.relayed import CALLEE, CALLER, HANGUP_CODE, RATE_CPS, SETTLE_S, Cpu
 from tests.load.rtpload import RtpLoad, Sound
 from tests.peers.bench import Bench, Figures, Load
 from tests.peers.ports import free_port
 from tests.peers.sidecar import ACCOUNT_ID, METAFLOWS, Sidecar, between, seed_document
 
 CODE = "*9"
+TOGETHER = 10  # who press at the same moment
 MORE_CPS = 20  # further calls a second, while the others stand
 
 
@@ -57,11 +58,15 @@ async def run(product: Sidecar, bench: Bench, ends: tuple[tuple[str, int], tuple
         await standing.establish(count, RATE_CPS)
         await asyncio.sleep(SETTLE_S)
         found = [await measure(product, sound, bench, seconds)]
-        sound.press("b", 0, count - 1, CODE)
+        for first in range(0, count, TOGETHER):
+            sound.press("b", first, min(first + TOGETHER, count) - 1, CODE)
+            await asyncio.sleep(TOGETHER / MORE_CPS)
         await asyncio.to_thread(product.wait_metric, "b2bua_recordings_total", count, 20, outcome="started")
         await asyncio.sleep(SETTLE_S)
         found.append(await measure(product, sound, bench, seconds))
-        sound.press("b", 0, count - 1, "*8")
+        for first in range(0, count, TOGETHER):
+            sound.press("b", first, min(first + TOGETHER, count) - 1, HANGUP_CODE)
+            await asyncio.sleep(TOGETHER / MORE_CPS)
         await standing.ended(20.0)
     return found
 

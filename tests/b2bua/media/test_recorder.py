@@ -147,12 +147,12 @@ def test_an_overrun_is_silence_in_step_counted_and_told(studio: Studio) -> None:
 
 def test_notes_are_written_before_a_take_is_closed_and_the_last_one_stays(studio: Studio) -> None:
     take = studio.take()
-    studio.writer.note(studio.folder / "one.json", "first")
-    studio.writer.note(studio.folder / "one.json", "last")
+    studio.writer.note(studio.folder / "one.json", {"first": 1})
+    studio.writer.note(studio.folder / "one.json", {"last": 1})
     take.end = studio.bank.tick()
     studio.writer.start()
     until(lambda: studio.closed("one.wav"))
-    assert (studio.folder / "one.json").read_text() == "last"
+    assert (studio.folder / "one.json").read_text() == '{"last": 1}'
     assert studio.heard(take.path) == []  # a recording of nothing is a file, too
 
 
