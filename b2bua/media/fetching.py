@@ -59,7 +59,7 @@ class Fetcher:
         at = url
         for _ in range(_REDIRECTS_MAX + 1):
             async with http.stream("GET", at, headers=headers) as answer:
-                if answer.is_redirect:
+                if answer.has_redirect_location:
                     at = urljoin(at, answer.headers.get("location", ""))
                     if urlsplit(at).scheme not in ("http", "https"):
                         raise SoundError(f"{shown(url)} leads to {at.partition(':')[0]}:, which is no web address")

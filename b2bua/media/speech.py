@@ -98,6 +98,7 @@ async def _run(engine: Engine, words: Mapping[str, str], text: str, file: Path) 
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
     if process.returncode != 0:
         raise SoundError(f"{command[0]} ended with {process.returncode}: "
                          f"{complaint.decode(errors='replace').strip()[:_SAID_MAX]}")

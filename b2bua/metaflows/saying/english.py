@@ -171,8 +171,8 @@ def _spelled(item: Item) -> str:
 
 
 def _phonetic(item: Item) -> str:
-    return ", ".join(_ALPHABET[ord(sign.upper()) - ord("A")] if "A" <= sign.upper() <= "Z" else _ONES[int(sign)]
-                     if sign in "0123456789" else _SIGNS.get(sign, sign) for sign in item.text)
+    names = {word[0]: word for word in _ALPHABET} | dict(zip("0123456789", _ONES, strict=False)) | _SIGNS
+    return ", ".join(names.get(sign.upper(), sign) for sign in item.text)
 
 
 def _each(item: Item) -> str:
