@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`b2bua calls`: list, hangup, transfer, run."""
+"""`b2bua calls`: list, parked, hangup, transfer, run."""
 
 from __future__ import annotations
 
@@ -39,6 +39,19 @@ def _age(timestamp: Any) -> str:
         return ""
     seconds = max(0, round(time.time() - timestamp))
     return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+@calls.command()
+def parked(account: Account = None, url: Url = URL, api_key: ApiKey = None, as_json: AsJson = False) -> None:
+    """Who waits at which place."""
+    api = Api(url, api_key)
+    stays: list[dict[str, Any]] = api.ask("GET", api.path(account, "parked"))
+    if as_json:
+        print_json(stays)
+        return
+    keys = ("slot", "number", "name", "parked_by", "call_id")
+    show([*keys, "for"], [[*(escape(str(stay.get(key) or "")) for key in keys), _age(stay.get("timestamp"))]
+                          for stay in stays])
 
 
 @calls.command()

@@ -27,6 +27,7 @@ SEED: dict[str, Any] = {"accounts": [
     {"id": CHILD, "name": "Child", "parent": A}]}
 LEGS = [{"uuid": "leg-1", "interaction_id": "call-1", "direction": "inbound", "from": "sip:2000@trunk", "to": "1001",
          "channel_state": "talking", "timestamp": 1, "other_leg_call_id": "leg-2"}]
+PARKED = [{"slot": "701", "call_id": "leg-1", "number": "2000", "name": "Ann", "parked_by": "1001", "timestamp": 1}]
 
 
 @dataclass
@@ -73,9 +74,12 @@ class Shell:
     async def channel(self, account_id: str, leg_id: str) -> dict[str, Any] | None:
         return next((leg for leg in await self.channels(account_id) if leg["uuid"] == leg_id), None)
 
-    async def act(self, account_id: str, leg_id: str, action: str, data: Any) -> ActResult:
+    async def act(self, account_id: str, leg_id: str, action: str, data: Any, wait_s: float = 0.0) -> ActResult:
         self.told.append((leg_id, action, dict(data)))
         return self.answer
+
+    async def parked(self, account_id: str) -> list[dict[str, Any]]:
+        return PARKED if account_id == A else []
 
 
 @pytest.fixture

@@ -78,6 +78,11 @@ def test_calls(served: Shell) -> None:
                            ("leg-1", "metaflow", {"module": "hangup"})]
 
 
+def test_parked_parties_are_listed(served: Shell) -> None:
+    assert all(word in served("calls", "parked").out for word in ("701", "Ann", "1001", "leg-1"))
+    assert served("calls", "parked", "--json").json[0]["slot"] == "701"
+
+
 def test_B26_what_a_call_refuses_is_a_sentence(served: Shell) -> None:
     served.answer = ActResult("refused", "the call is ending")
     ran = served("calls", "hangup", "leg-1")
