@@ -82,15 +82,15 @@ class Takeover:
     async def _turn(self, targets: Sequence[Target], ring_s: float) -> Leg | None:
         """Ring these all at once; who answers first. The others have been told to stop when this returns."""
         legs = [leg for leg in map(self._dialed, targets) if leg is not None]
-        waits = {asyncio.create_task(leg.wait_for(Answered, Ended)): leg for leg in legs}
-        winner, why = None, reasons.RING_TIMEOUT
+        waits = {asyncio.create_task(_answer_of(leg)): leg for leg in legs}
+        winner, why = None, reasons.ELSEWHERE
         try:
             async with asyncio.timeout(ring_s):
                 while waits and winner is None:
                     done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
                     winner = self._judged([(waits.pop(wait), wait.result()) for wait in list(waits) if wait in done])
-            why = reasons.ELSEWHERE
         except TimeoutError:
+            why = reasons.RING_TIMEOUT
             self._failures.append("no answer in time")
         finally:
             for wait in waits:
@@ -121,6 +121,11 @@ class Takeover:
         """Whom the target will talk to. None: the caller of this call is it."""
         kept = self._call.other(self._old)
         return kept.party if kept is not None and kept.direction == "outbound" else None
+
+
+async def _answer_of(leg: Leg) -> LegEvent:
+    """Answered or Ended, also where that was before anybody waited: a neighbour answers within a millisecond."""
+    return Answered() if leg.state is LegState.UP else await leg.wait_for(Answered, Ended)
 
 
 def _told(reason: EndReason) -> str:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from b2bua.calls.call import CallState
 from b2bua.calls.leg import LegState
-from b2bua.calls.reason import ELSEWHERE, TRANSFERRED
+from b2bua.calls.reason import ELSEWHERE, RING_TIMEOUT, TRANSFERRED
 from b2bua.metaflows.executor import report_node
 from tests.b2bua.metaflows.stage import Stage, Talk, settled
 from tests.fakes import FakeLeg, in_no_time
@@ -88,7 +88,7 @@ async def test_F102_nobody_answers_in_20_s_and_all_is_as_it_was() -> None:
     assert not any(leg.hung_up for leg in legs)
     await asyncio.sleep(0.2)
     await settled()
-    assert all(leg.state is LegState.ENDED for leg in legs)
+    assert all(leg.hung_up == RING_TIMEOUT for leg in legs)
     assert stage.mixer.hears(talk.a, talk.b)
     assert stage.outcomes() == [("move", "failed")]
     assert talk.call.legs == {talk.a, talk.b}
@@ -183,6 +183,22 @@ async def test_a_device_that_answers_and_has_gone_again_has_not_won() -> None:
     mobile.answers()
     await settled()
     assert talk.call.legs == {talk.a, mobile}
+
+
+@in_no_time
+async def test_a_device_that_answers_before_anybody_waits_for_it_has_won(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = stage_of({"device_id": "d1003"})
+    dial = stage.dialer.dial
+
+    def answered_at_once(what: Any) -> Any:
+        leg = dial(what)
+        asyncio.get_running_loop().call_soon(stage.dialer.legs[-1].answers)
+        return leg
+    talk = await stage.talk()
+    monkeypatch.setattr(stage.dialer, "dial", answered_at_once)
+    talk.b.press("*4")
+    await settled()
+    assert stage.mixer.hears(talk.a, stage.dialer.legs[-1])
 
 
 # -- intercept ----------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from b2bua.calls.call import CallState
 from b2bua.calls.headers import Party
 from b2bua.calls.leg import Invite, LegState
-from b2bua.calls.reason import PARKED, TRANSFERRED
+from b2bua.calls.reason import ELSEWHERE, PARKED, TRANSFERRED
 from b2bua.calls.sounds import Tune
 from b2bua.metaflows.context import Outcome
 from b2bua.metaflows.executor import report_node
@@ -219,7 +219,7 @@ async def test_who_fetches_while_the_parker_is_rung_makes_it_stop() -> None:
     other.b.press("*5701")
     await asyncio.sleep(1)
     assert stage.mixer.hears(talk.a, other.b)
-    assert back.state is LegState.ENDED
+    assert (back.state, back.hung_up) == (LegState.ENDED, ELSEWHERE)
 
 
 @in_no_time
