@@ -34,6 +34,7 @@ class Mask:
         self._left: int | None = None
         self._digits = 0
         self._since_s = 0.0
+        self._silent: set[Leg] = set()  # by us, where the conference mixes
         self._hidden: set[tuple[Leg, str]] = set()
         self._timer: asyncio.Task[None] | None = None
 
@@ -66,10 +67,16 @@ class Mask:
 
     def apply(self) -> None:
         """Tell the legs, also those who have just come."""
+        silent = set()
         for leg in self._call.legs:
             if leg.state is not LegState.ENDED:
                 leg.mask(self.is_on, self._sound)
-                self._call.path.silence(leg, self.is_on and (self._sound or leg.sends_tones))
+                if self.is_on and (self._sound or leg.sends_tones):
+                    silent.add(leg)
+        for leg in silent ^ self._silent:
+            self._call.path.silence(leg, leg in silent)
+        self._silent = silent
+        self._call.ears.changed()
 
     def pressed(self, leg: Leg, digit: Digit) -> Digit:
         """A key went down: it passes for one that the other party has got already, so nobody sends it on."""

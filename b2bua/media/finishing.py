@@ -47,6 +47,7 @@ class Finishing:
         self._key = public_key(settings.public_key) if settings.public_key else None
         self._queue: queue.SimpleQueue[str | Json | None] = queue.SimpleQueue()
         self._later: dict[str, float] = {}
+        self._troubled: set[str] = set()  # told once to have failed
         self._tidied_s = -TIDY_S
         self._thread = threading.Thread(target=self._run, name="finisher", daemon=True)
 
@@ -123,7 +124,8 @@ class Finishing:
             self._finish(manifest, orders, note)
         except (OSError, RuntimeError) as error:
             log.error("recording %s is not finished yet: %s", manifest["id"], error)
-            if manifest["id"] not in self._later:
+            if manifest["id"] not in self._troubled:
+                self._troubled.add(manifest["id"])
                 self._told("failed", {**manifest, "error": str(error)})
             self._later[manifest["id"]] = time.monotonic() + RETRY_S
 

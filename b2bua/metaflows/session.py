@@ -147,7 +147,8 @@ class Session:
         hidden = [(one, side) for one in self._listeners if one.codes.rules.hide_codes and not one.codes.shadow
                   for side in one.sides.values() if side.leg is leg]
         outlet = self._outlets.get(leg)
-        if any(one.collector.deadline_s(side.name) is not None for one, side in hidden) or (
+        masked = self._call.mask.is_on
+        if masked or any(one.collector.deadline_s(side.name) is not None for one, side in hidden) or (
                 outlet is not None and outlet.is_waiting):
             withheld = DIGITS + FLASH
         else:
@@ -155,7 +156,7 @@ class Session:
         leg.withhold(withheld)
         other = self._call.other(leg)
         if other is not None:
-            other.mute_tones(DIGITS if leg.sends_tones and not other.takes_tones else withheld)
+            other.mute_tones(DIGITS if masked or (leg.sends_tones and not other.takes_tones) else withheld)
 
     def _attend(self, one: Listener) -> None:
         """Listen on the legs that `listen_on` names, and on no others."""

@@ -141,6 +141,7 @@ async def test_F83_B15_mask_by_code_keeps_digits_from_everybody_and_unmask_ends_
     await settled()
     assert talk.call.mask.is_on
     assert (masks(talk.a), masks(talk.b)) == ([(True, False)], [(True, False)])
+    assert set("0123456789*#") <= set(talk.a.muted_tones) & set(talk.b.muted_tones)  # nor as tones in the sound
     sent = talk.b.sent
     talk.a.press("4111111111111111")
     await settled()
