@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,19 +91,21 @@ class Stay:
         self._context, self._lot = context, lot
         self._hold = Alone(context.call, context.parts, parked, music)
         self._timeout_s = timeout_s or lot.rules.timeout_s
-        self._rounds = list(self._whom_to_ring())
         assert context.call.account_id is not None
         self.slot = lot.take(context.call.account_id, slot, self)
 
-    def _whom_to_ring(self) -> Iterator[Sequence[Target]]:
-        """The parker, where that is somebody of the account, then the fallback."""
-        context, directory = self._context, self._context.parts.exchange.directory
-        account = directory.accounts.get(context.call.account_id or "", {})
-        fallback = (account.get("park") or {}).get("fallback") or self._lot.rules.fallback
-        if self.parker.endpoint is not None:
-            yield of_number(context, self.parker.number)
-        if fallback:
-            yield of_number(context, str(fallback))
+    async def _parker(self) -> Sequence[Target]:
+        """Nobody, where that is no one of the account."""
+        return of_number(self._context, self.parker.number) if self.parker.endpoint is not None else ()
+
+    async def _fallback(self) -> Sequence[Target]:
+        """Nobody, where there is none or it may not be called."""
+        context, parts = self._context, self._context.parts
+        account = parts.exchange.directory.accounts.get(self.call.account_id or "", {})
+        number = str((account.get("park") or {}).get("fallback") or self._lot.rules.fallback or "")
+        if not number or await parts.permit.refusal(self.call, self.parker, number) is not None:
+            return ()
+        return of_number(context, number)
 
     async def run(self, announce: Callable[[Stay], Coroutine[Any, Any, None]]) -> Report:
         """Until somebody has the party, or the call ends. announce: tells the parker where it is."""
@@ -130,8 +132,8 @@ class Stay:
         for _ in range(self._lot.rules.rounds):
             if await self._fetched_within(self._timeout_s):
                 return Report(Outcome.ANSWERED)
-            for targets in self._rounds:
-                await self._rung(targets)
+            for targets in (self._parker, self._fallback):
+                await self._rung(await targets())
                 if self._hold.taken.is_set():
                     return Report(Outcome.ANSWERED)
         self.call.end(reasons.PARKED_TOO_LONG)
@@ -146,7 +148,9 @@ class Stay:
         return True
 
     async def _rung(self, targets: Sequence[Target]) -> None:
-        """Ring these; whoever fetches meanwhile makes them stop."""
+        """Ring these, if any; whoever fetches meanwhile makes them stop."""
+        if not targets:
+            return
         self.call.publish("call.park_returned", leg_id=self.parked.id, slot=self.slot)
         ring = asyncio.create_task(self.rung_for(targets, self._lot.rules.ring_s))
         fetched = asyncio.create_task(self._hold.taken.wait())

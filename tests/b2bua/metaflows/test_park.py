@@ -18,8 +18,10 @@ from b2bua.calls.reason import ELSEWHERE, PARKED, TRANSFERRED
 from b2bua.calls.sounds import Tune
 from b2bua.metaflows.context import Outcome
 from b2bua.metaflows.executor import report_node
-from b2bua.metaflows.modules import MODULES
+from b2bua.metaflows.permit import Permit
+from b2bua.metaflows.session import listener
 from config.settings import Park
+from config.transfers import Transfers
 from tests.b2bua.metaflows.stage import ACCOUNT, Stage, Talk, settled
 from tests.fakes import FakeLeg, in_no_time
 
@@ -199,6 +201,17 @@ async def test_a_parker_who_is_gone_is_followed_by_the_fallback() -> None:
 
 
 @in_no_time
+async def test_a_fallback_that_the_operator_forbids_is_not_rung() -> None:
+    stage = stage_of(fallback="0900", rounds=1)
+    stage.parts = replace(stage.parts, permit=Permit(Transfers(deny=("09.*",))))
+    stage.exchange.listen = listener(stage.parts)
+    talk = await parked(stage)
+    await asyncio.sleep(90)
+    assert [leg.number for leg in stage.dialer.legs[1:]] == ["1001"]
+    assert talk.a.state is LegState.ENDED
+
+
+@in_no_time
 async def test_nobody_waits_for_ever() -> None:
     stage = stage_of(fallback="1002", rounds=2, ring_s=10)
     talk = await parked(stage)
@@ -266,31 +279,3 @@ def test_whatever_happens_to_a_parked_party_nobody_is_stranded(steps: list[str])
         assert all(leg.state is LegState.ENDED for leg in legs)
         assert slots(stage) == []
     walk()
-
-
-@in_no_time
-async def test_a_bug_while_the_place_is_told_leaves_the_two_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(context: Any, data: Any) -> Any:
-        raise ZeroDivisionError
-    monkeypatch.setitem(MODULES, "say", replace(MODULES["say"], run=broken))
-    stage = stage_of()
-    talk = await parked(stage)
-    assert stage.outcomes() == [("park", "error")]
-    assert stage.mixer.hears(talk.a, talk.b)
-    assert (slots(stage), stage.hears(talk.a)) == ([], [])
-
-
-@in_no_time
-async def test_the_parker_alone_hears_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[tuple[str, Any, str]] = []
-
-    async def say(context: Any, data: Any) -> Any:
-        told.append((context.leg.id, context.peer, data.text))
-        await asyncio.sleep(60)
-    monkeypatch.setitem(MODULES, "say", replace(MODULES["say"], run=say))
-    stage = stage_of()
-    talk = await parked(stage)
-    assert told == [(talk.b.id, None, "701")]
-    assert talk.b.state is LegState.UP
-    await asyncio.sleep(10)
-    assert talk.b.hung_up == PARKED
