@@ -15,7 +15,7 @@ RUN python -m venv /opt/b2bua && /opt/b2bua/bin/pip install --quiet . && \
 
 FROM python:3.13-slim-trixie
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends \
-      libsrtp2-1 libgsm1 libspeex1 libspeexdsp1 libopus0 libssl3t64 libuuid1 libbcg729-0 libsndfile1 && \
+      libsrtp2-1 libgsm1 libspeex1 libspeexdsp1 libopus0 libssl3t64 libuuid1 libbcg729-0 libsndfile1 espeak-ng && \
     rm -rf /var/lib/apt/lists/* && useradd --system --create-home --home-dir /var/lib/b2bua b2bua
 COPY --from=build /opt/b2bua /opt/b2bua
 ENV PATH=/opt/b2bua/bin:$PATH

@@ -143,6 +143,7 @@ class App:
 
     def _readings(self) -> Readings:
         gate, bridge, exchange = self._endpoint.gate, self._endpoint.bridge, self._exchange
+        player = self._endpoint.player
         return Readings(
             {"b2bua_requests_refused": ("SIP requests refused before they became calls", lambda: {
                 "unknown_peer": gate.refused_unknown(), "draining": gate.refused_draining(),
@@ -150,10 +151,15 @@ class App:
              "b2bua_patterns_too_slow": ("Patterns given up after 50 ms", lambda: {"time_out": self._parts.slow.count}),
              "b2bua_bank_overruns": ("Frames lost to readers that came too late, taps refused", lambda: {
                  "recorder": self._studio.writer.overruns, "listener": self._listener.skipped,
-                 "full": bridge.bank_full})},
+                 "full": bridge.bank_full}),
+             "b2bua_sources": ("20 ms of changed voices that came too late, did not fit or were skipped", lambda: {
+                 "late": player.sources.underruns(), "full": player.sources.overruns(),
+                 "skipped": self._desk.voices.skipped})},
             {"b2bua_writer_cpu_seconds": ("Processor time of the writer thread", lambda: self._studio.writer.cpu_s),
              "b2bua_bank_slots_in_use": ("Legs that are tapped", lambda: bridge.taps_in_use),
              "b2bua_legs_listened_to": ("Legs whose audio is searched for tones", lambda: self._listener.listening),
+             "b2bua_sounds_playing": ("Sounds that legs hear of ours", lambda: player.active),
+             "b2bua_voices_changed": ("Legs whose voice is changed", lambda: self._desk.voices.active),
              "b2bua_legs": ("SIP legs that exist", lambda: self._endpoint.legs_alive),
              "b2bua_relayed_calls": ("Calls whose legs hear each other without decoding", lambda: bridge.relayed_calls),
              "b2bua_parked": ("Parties that are parked", lambda: self._lot.count),

@@ -28,7 +28,7 @@ def listeners(context: Context, who: str) -> list[Leg]:
 async def announce(context: Context, sound: Sound, who: str, *, keys: str = KEYS, loop: bool = False) -> Report:
     """Play it; `done` when all have heard all of it, `interrupted` when it was stopped.
 
-    keys  any of these, pressed by somebody who hears it, ends it for all
+    keys  any of these, pressed by somebody who hears it or who typed the code, ends it for all
     """
     player = context.parts.player
     if player is None:
@@ -36,7 +36,7 @@ async def announce(context: Context, sound: Sound, who: str, *, keys: str = KEYS
     legs = listeners(context, who)
     playings = [player.start(context.call, leg, sound, loop=loop) for leg in legs]
     ends = [asyncio.ensure_future(playing.wait()) for playing in playings]
-    pressed = [asyncio.ensure_future(_pressed(leg, keys)) for leg in legs] if keys else []
+    pressed = [asyncio.ensure_future(_pressed(leg, keys)) for leg in {*legs, context.leg}] if keys else []
     try:
         waiting = set(ends)
         while waiting and all(task.result() is End.FINISHED for task in ends if task.done()):

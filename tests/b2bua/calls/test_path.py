@@ -233,3 +233,43 @@ def test_a_partner_is_replaced_in_the_relay() -> None:
     stage.path.refresh()
     assert (stage.hear(), stage.path.joined) == (set(), False)
     assert stage.conference.wrong == []
+
+
+def test_a_level_needs_the_mix_follows_its_leg_and_ends() -> None:
+    stage = relayed()
+    stage.path.level(stage.a, "read", 0.5)
+    stage.path.level(stage.b, "write", 0.5)
+    assert (stage.hear(), stage.path.kind) == ({"ab"}, "mix")
+    assert (stage.conference.levels[1, 2], stage.conference.levels[2, 1]) == (0.25, 1.0)
+    stage.plug(stage.a, 7)
+    assert stage.conference.levels[7, 2] == 0.25
+    stage.path.join(stage.a, stage.c)
+    assert stage.conference.levels[7, 3] == 0.5, "what b hears is b's"
+    stage.path.level(stage.a, "read")
+    assert (stage.hear(), stage.path.kind) == ({"ac"}, "relay")
+    assert stage.conference.wrong == []
+
+
+def test_another_voice_stands_in_for_a_leg_until_it_is_taken_away() -> None:
+    stage = relayed()
+    stage.conference.add(50)
+    stage.path.voice(stage.a, 50)
+    assert stage.conference.wires == {(50, 2), (2, 1)}
+    stage.plug(stage.b, 8)
+    assert stage.conference.wires == {(50, 8), (8, 1)}
+    stage.plug(stage.a, 9)
+    assert stage.conference.wires == {(50, 8), (8, 9)}
+    stage.end(stage.a)
+    stage.path.refresh()
+    assert stage.conference.wires == set(), "the port that stood in lives on, and is heard no more"
+    stage.path.voice(stage.a, None)
+    assert stage.conference.wrong == []
+
+
+def test_a_voice_that_is_taken_away_gives_the_path_back_to_the_relay() -> None:
+    stage = relayed()
+    stage.conference.add(50)
+    stage.path.voice(stage.b, 50)
+    assert (stage.path.kind, stage.conference.wires) == ("mix", {(1, 2), (50, 1)})
+    stage.path.voice(stage.b, None)
+    assert (stage.path.kind, stage.conference.wires) == ("relay", set())
