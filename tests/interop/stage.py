@@ -14,14 +14,22 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import soundfile
+
 from tests.interop.asterisk import MUSIC_HZ, Asterisk
 from tests.peers.phone import Phone
 from tests.peers.ports import free_port
 from tests.peers.sidecar import ACCOUNT_ID, METAFLOWS, Sidecar, between, seed_document
-from tests.peers.sound import has_tone, read_wav
+from tests.peers.sound import has_tone, read_wav, tone
 
 CALLER, DESK, COLLEAGUE = "127.0.0.2", "127.0.0.6", "127.0.0.7"
-SPEAKS_HZ = {"caller": 500, "desk": 900, "colleague": 1300, "music": MUSIC_HZ}
+OUR_MUSIC_HZ = 1100
+SPEAKS_HZ = {"caller": 500, "desk": 900, "colleague": 1300, "music": MUSIC_HZ, "our music": OUR_MUSIC_HZ}
+OWNER = "f" * 32  # the user whose devices the phones of the PBX are
+CODES = {**METAFLOWS, "numbers": {**METAFLOWS["numbers"], "0": {"module": "move"},
+                                  "4": {"module": "hold", "data": {"unhold_key": "1"}}, "5": {"module": "park"}},
+         "patterns": {**METAFLOWS["patterns"],
+                      r"^3(\d{4})$": {"module": "transfer", "data": {"transfer_type": "attended"}}}}
 LISTEN_S = 0.4  # one look at what is heard
 STEP_S = 12.0  # how long anything may take to come true
 REMOTE = "2001"  # the caller's number when it is a device of the account
@@ -43,13 +51,20 @@ class Stage:
     def _config(self) -> dict[str, Any]:
         config: dict[str, Any] = between((CALLER, self._ports[CALLER]), self.pbx.sip)
         config["peers"]["trunk"]["account"] = ACCOUNT_ID
-        return {**config, "log": {"level": "debug"}}
+        sounds = self._directory / "b2bua/sounds"
+        sounds.mkdir(parents=True)
+        soundfile.write(sounds / "music.wav", tone(OUR_MUSIC_HZ, 5.0), 8000)
+        return {**config, "sounds": {"hold_music": "music.wav"}, "park": {"pickup": r"\*7(\d+)"},
+                "log": {"level": "debug"}}
 
     def _seed(self) -> dict[str, Any]:
         seed = seed_document()
-        seed["accounts"][0]["devices"].append(
-            {"id": f"{int(REMOTE):032x}", "name": "Remote", "owner_id": None, "numbers": [REMOTE],
-             "sip": {"username": "remote"}, "metaflows": METAFLOWS})
+        (account,) = seed["accounts"]
+        account["users"] = [{"id": OWNER, "name": "Owner", "metaflows": CODES}]
+        account["devices"].append({**account["devices"][0], "id": f"{int(REMOTE):032x}", "name": "Remote",
+                                   "numbers": [REMOTE], "sip": {"username": "remote"}})
+        for device in account["devices"]:
+            device |= {"owner_id": OWNER if device["numbers"] != [REMOTE] else None, "metaflows": CODES}
         return seed
 
     @contextmanager

@@ -53,8 +53,7 @@ def test_blind_by_code_to_a_busy_phone_leaves_all_as_it_was(stage: Stage) -> Non
     stage.talk("caller", "desk")
 
 
-def test_blind_by_code_to_somebody_outside(stage: Stage) -> None:
-    """Two phones of the PBX cannot be heard by us; the one who talks outside is, and sends the PBX's leg outside."""
+def test_blind_by_code_in_a_call_that_the_pbx_began(stage: Stage) -> None:
     stage.call(stage.desk, "5551234", stage.caller)
     stage.desk.digits("*21002")
     answered(stage)

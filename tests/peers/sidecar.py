@@ -89,7 +89,8 @@ class Sidecar:
                  "api": {**config.get("api", {}), "listen": f"127.0.0.1:{self.api_port}"},
                  "seed": str(self.directory / "seed.yaml"),
                  "recordings": {"directory": str(self.recordings), **config.get("recordings", {})},
-                 "sounds": {"directory": str(self.directory / "sounds"), "cache": str(self.directory / "cache")}}
+                 "sounds": {"directory": str(self.directory / "sounds"), "cache": str(self.directory / "cache"),
+                            **config.get("sounds", {})}}
         path = self.directory / "b2bua.yaml"
         path.write_text(yaml.safe_dump(whole, sort_keys=False))
         return path
