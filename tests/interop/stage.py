@@ -19,17 +19,27 @@ import soundfile
 from tests.interop.asterisk import MUSIC_HZ, Asterisk
 from tests.peers.phone import Phone
 from tests.peers.ports import free_port
-from tests.peers.sidecar import ACCOUNT_ID, METAFLOWS, Sidecar, between, seed_document
+from tests.peers.sidecar import ACCOUNT_ID, Sidecar, between, seed_document
 from tests.peers.sound import has_tone, read_wav, tone
 
 CALLER, DESK, COLLEAGUE = "127.0.0.2", "127.0.0.6", "127.0.0.7"
 OUR_MUSIC_HZ = 1100
 SPEAKS_HZ = {"caller": 500, "desk": 900, "colleague": 1300, "music": MUSIC_HZ, "our music": OUR_MUSIC_HZ}
 OWNER = "f" * 32  # the user whose devices the phones of the PBX are
-CODES = {**METAFLOWS, "numbers": {**METAFLOWS["numbers"], "0": {"module": "move"},
-                                  "4": {"module": "hold", "data": {"unhold_key": "1"}}, "5": {"module": "park"}},
-         "patterns": {**METAFLOWS["patterns"],
-                      r"^3(\d{4})$": {"module": "transfer", "data": {"transfer_type": "attended"}}}}
+CODES = {
+    "binding_digit": "*",
+    "numbers": {
+        "0": {"module": "move"},
+        "4": {"module": "hold", "data": {"unhold_key": "1"}},
+        "5": {"module": "park"},
+        "8": {"module": "hangup"},
+        "9": {"module": "record_call", "data": {"action": "toggle", "format": "wav"}},
+    },
+    "patterns": {
+        r"^2(\d+)$": {"module": "transfer", "data": {"transfer_type": "blind"}},
+        r"^3(\d{4})$": {"module": "transfer", "data": {"transfer_type": "attended"}},
+    },
+}
 LISTEN_S = 0.4  # one look at what is heard
 STEP_S = 12.0  # how long anything may take to come true
 REMOTE = "2001"  # the caller's number when it is a device of the account
@@ -82,6 +92,7 @@ class Stage:
         directory   where what they hear is recorded
         """
         self._directory, self.told = directory, []
+        self.pbx.cli("channel request hangup all")  # a test that failed may have left some
         with self.b2bua.running():
             with self._switched_on():
                 yield self
