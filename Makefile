@@ -50,6 +50,7 @@ run: setup
 
 bench: setup
 	@$(BIN)/python -m tests.peers.bench
+	@$(BIN)/python -m tests.load.recorded
 
 bench-detector: setup
 	@$(BIN)/python -m tests.bench.detector

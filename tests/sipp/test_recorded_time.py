@@ -49,7 +49,7 @@ def onsets_s(samples: Any, rate_hz: int) -> list[float]:
 
 @pytest.mark.parametrize(("clock", "jitter_s", "lost"), [(1.01, 0.0, 0.0), (1.0, 0.06, 0.03)],
                          ids=["slow-clock", "jitter-and-loss"])
-def test_B13_channels_stay_in_step(stage: Stage, clock: float, jitter_s: float, lost: float) -> None:
+def test_channels_stay_in_step(stage: Stage, clock: float, jitter_s: float, lost: float) -> None:
     seconds, before = 15.0, stage.recordings()
     pbx = stage.device("pbx-answers-expect-bye", timeout_s=60)
     caller = stage.caller("caller-answered-expect-200-then-bye", talk_ms=round(seconds * 1000), timeout_s=60)

@@ -56,7 +56,7 @@ def act(stage: Stage, **data: Any) -> None:
     stage.sidecar.ask("POST", f"/channels/{leg['uuid']}", {"action": "record_call", "data": data})
 
 
-def test_F80_F83_B12_masked_spans_and_a_transfer_stand_where_the_manifest_says(stage: Stage, fresh_trunk: str) -> None:
+def test_F80_F83_masked_spans_and_a_transfer_stand_where_the_manifest_says(stage: Stage, fresh_trunk: str) -> None:
     before, moved = stage.recordings(), stage.sidecar.metric("b2bua_transfers_total", outcome="answered")
     pbx = stage.device(calls=2)  # who types, and whom we call for him: both are numbers of the PBX
     caller = stage.caller("caller-refuses-refer-with-405-expect-joined", fresh_trunk, talk_ms=4000)
@@ -92,7 +92,7 @@ def test_F80_F83_B12_masked_spans_and_a_transfer_stand_where_the_manifest_says(s
     assert (manifest["started_by"]["by"], manifest["stopped_by"]["by"]) == ("api", "call")
 
 
-def test_B13_no_gap_where_the_path_turns_from_relay_to_mix_and_back(stage: Stage) -> None:
+def test_no_gap_where_the_path_turns_from_relay_to_mix_and_back(stage: Stage) -> None:
     before = stage.recordings()
     with talking(stage) as talk:
         act(stage, action="start", format="wav", beep=0.5)

@@ -27,7 +27,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @in_no_time
-async def test_caller_left_called_right_and_the_manifest_says_so(tmp_path: Path) -> None:
+async def test_F80_F89_B15_caller_left_called_right_and_the_manifest_says_so(tmp_path: Path) -> None:
     studio = Studio(tmp_path)
     call, a, b = studio.stage.talks()
     recording = studio.start(call, label="l", origin="o", by={"by": "api"})
@@ -225,7 +225,7 @@ async def test_a_disk_that_fails_pauses_it_and_the_call_goes_on(tmp_path: Path) 
 
 
 @in_no_time
-async def test_B12_a_third_person_has_a_track_of_her_own(tmp_path: Path) -> None:
+async def test_a_third_person_has_a_track_of_her_own(tmp_path: Path) -> None:
     studio = Studio(tmp_path)
     call, a, b = studio.stage.talks()
     recording = studio.start(call, media_name="talk")

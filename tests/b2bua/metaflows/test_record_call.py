@@ -134,7 +134,7 @@ CODES = {"1002": {"numbers": {"5": {"module": "record_call", "data": {"action": 
 
 
 @in_no_time
-async def test_F83_B15_mask_by_code_keeps_digits_from_everybody_and_unmask_ends_it() -> None:
+async def test_F83_mask_by_code_keeps_digits_from_everybody_and_unmask_ends_it() -> None:
     stage = Stage(devices=CODES, log_digits=True)
     talk = await stage.talk(number="1002")
     talk.b.press("*5")
