@@ -11,6 +11,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from b2bua.calls.sounds import SoundError
+from b2bua.media.library import Library
+from b2bua.media.workshop import Workshop
+from config.settings import Sounds
+
 if TYPE_CHECKING:
     from tests.b2bua.api.conftest import Running
 
@@ -100,3 +105,17 @@ async def test_without_a_token_nothing_is_read_or_written(api: Running) -> None:
     await api.login()
     for strange in ("../../etc/passwd", "0" * 32, "..%2f..%2fb2bua.db"):
         assert (await api.http.get(f"{MEDIA}/{strange}/raw")).status_code == 404
+
+
+async def test_what_was_uploaded_can_be_played_by_its_id_and_by_its_account_only(api: Running, tmp_path: Path) -> None:
+    media_id = await made(api)
+    await api.http.post(f"{MEDIA}/{media_id}/raw", content=sound(0.4, "MP3"), headers={"content-type": "audio/mp3"})
+    workshop = Workshop()
+    workshop.start()
+    try:
+        library = Library(Sounds(directory=tmp_path / "sounds", cache=tmp_path / "cache"), 16000, workshop)
+        assert (await library.find(ACCOUNT, media_id)).seconds == pytest.approx(0.4, abs=0.1)
+        with pytest.raises(SoundError):
+            await library.find("b" * 32, media_id)
+    finally:
+        workshop.stop()
