@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= config/example.yaml
 
-.PHONY: setup demo test check fmt run bench bench-detector bench-asterisk interop image docs clean
+.PHONY: setup demo test check fmt run bench bench-detector bench-asterisk bench-transfers interop image docs clean
 
 setup: $(VENV)/.ready
 
@@ -51,6 +51,9 @@ run: setup
 bench: setup
 	@$(BIN)/python -m tests.peers.bench
 	@$(BIN)/python -m tests.load.recorded
+
+bench-transfers: setup
+	@$(BIN)/python -m tests.load.transfers
 
 bench-detector: setup
 	@$(BIN)/python -m tests.bench.detector

@@ -132,7 +132,7 @@ class Referred:
             mine = leg is other and isinstance(event, (ReferProgress, Ended))
             if mine:
                 events.put_nowait(event)
-            if leg is other and isinstance(event, ReferProgress) and event.notified and not event.final:
+            if leg is other and isinstance(event, ReferProgress) and _is_news(event):
                 self._progress(event.code, event.text)
             return mine or (leg is self._leg and isinstance(event, Ended))
 
@@ -164,3 +164,8 @@ class Referred:
                 with suppress(TimeoutError):
                     await self._leg.wait_for(*kinds, timeout_s=limit_s)
         self._leg.hangup(reasons.TRANSFERRED)
+
+
+def _is_news(event: ReferProgress) -> bool:
+    """Does it say more than that the other leg is trying?"""
+    return event.notified and not event.final and event.code > 100

@@ -107,6 +107,14 @@ class Phone:
         """Hang up the last call."""
         self._do("hangup", code=code)
 
+    def hang_up_all(self) -> None:
+        """Hang up every call."""
+        self._do("hangup_all")
+
+    def forget_events(self) -> None:
+        """What has happened until now is nothing to wait for any more."""
+        self._taken = len(self.events)
+
     def tone(self, hz: int) -> None:
         """Speak with a tone of this frequency."""
         self._do("tone", hz=hz)
@@ -149,12 +157,16 @@ class Phone:
         """Answer REFER with this code: 202 follows it, 603 is what a new phone does."""
         self._do("refer_policy", code=code)
 
+    def kill(self) -> None:
+        """Cut its power: no BYE, no more RTP."""
+        self._process.kill()
+        self._process.wait()
+        self._let_go()
+
     def close(self) -> None:
         """Switch it off; harmless when it is off."""
         if self._process.poll() is not None:
             return
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         with suppress(BrokenPipeError, TimeoutError, RuntimeError):
             self._do("quit")
         try:
@@ -162,6 +174,11 @@ class Phone:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._reader.join(2)
         with suppress(BrokenPipeError):
             self._process.stdin.close()

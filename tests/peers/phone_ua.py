@@ -188,6 +188,10 @@ class PhoneUa:
         prm.statusCode = code
         self._call.hangup(prm)
 
+    def do_hangup_all(self) -> None:
+        """Hang up every call."""
+        self._endpoint.hangupAllCalls()
+
     def do_tone(self, hz: int) -> None:
         """Play a tone into this call and all that come."""
         desc = pj.ToneDesc()

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One `b2bua run` for the whole of tests/sipp, between a trunk (127.0.0.2) and a PBX (127.0.0.3) with a second desk.
 
-Numbers: 1xxx goes to the PBX, 3xxx to the desk, 7xxx to a PBX by TCP, 8xxx to one that never answers (an address of its
-own, for INVITEs to it are repeated for 32 s, RFC 3261 timer B), 9xxx has no route; from the PBX 5NNxxx goes to the
-trunk 127.0.0.NN and everything else to the trunk. After every test no call and no bank slot may be in use, and the log
-must hold no traceback.
+Numbers: 1xxx goes to the PBX, 3xxx to the desk, 61xx to a PBX whose REFER is relayed, 7xxx to a PBX by TCP, 8xxx to one
+that never answers (an address of its own: INVITEs to it are repeated for 32 s, RFC 3261 timer B), 9xxx has no route;
+from the PBX 5NNxxx goes to the trunk 127.0.0.NN and everything else to the trunk. After every test no call and no bank
+slot may be in use, and the log must hold no traceback.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from tests.peers.sidecar import ACCOUNT_ID, Sidecar, seed_document
 from tests.peers.sipp import Scenario, Sipp
 from tests.sipp import sounds
 
-TRUNK, PBX, DESK, TCP, SILENT, STRANGER = (f"127.0.0.{host}" for host in (2, 3, 4, 6, 7, 9))
-FRESH = tuple(f"127.0.0.{host}" for host in range(20, 36))  # trunks about which the product knows nothing yet
+TRUNK, PBX, DESK, TCP, SILENT, STRANGER, RELAYING = (f"127.0.0.{host}" for host in (2, 3, 4, 6, 7, 9, 10))
+FRESH = tuple(f"127.0.0.{host}" for host in range(20, 44))  # trunks about which the product knows nothing yet
 RTP_PORTS = "24000-27999"  # away from the default range, below the ephemeral ports
 
 
@@ -57,13 +57,16 @@ def config(ports: dict[str, int]) -> dict[str, Any]:
         "peers": {"trunk": peer(TRUNK), "pbx": peer(PBX, account=ACCOUNT_ID),
                   "desk": peer(DESK, account=ACCOUNT_ID, hold_music="ours"),
                   "tcp": peer(TCP, ";transport=tcp", account=ACCOUNT_ID), "silent": peer(SILENT),
-                  **{f"fresh{host}": peer(f"127.0.0.{host}") for host in fresh}},
+                  "relaying": peer(RELAYING, referred="relay"),
+                  **{f"fresh{host}": peer(f"127.0.0.{host}", username="b2bua", password="secret",
+                                          connected_identity="update") for host in fresh}},
+        "transfers": {"deny": ["1900"]},
         "routes": [
             *({"from": "pbx", "to": f"fresh{host}", "numbers": rf"5{host}\d+"} for host in fresh),
             *({"from": source, "to": target, "numbers": numbers}
               for source in ("trunk", "pbx", "desk", "tcp", *(f"fresh{host}" for host in fresh))
               for target, numbers in (("pbx", r"1\d{3}"), ("desk", r"3\d{3}"), ("tcp", r"7\d{3}"),
-                                      ("silent", r"8\d{3}"))),
+                                      ("silent", r"8\d{3}"), ("relaying", r"61\d{2}"))),
             {"from": "pbx", "to": "trunk", "numbers": r"[2456]\d+"},
         ],
     }
@@ -108,6 +111,10 @@ class Stage:
         calling = self.calling(caller, talk_ms=talk_ms)
         return calling.finish(), called.finish()
 
+    def rtp(self, host: str) -> RtpEnd:
+        """An audio port for a second call of a far end."""
+        return self._stack.enter_context(RtpEnd.open(host))
+
     def device(self, name: str = "pbx-answers-expect-bye", host: str = PBX, **options: Any) -> Device:
         """A far end that waits for our calls and has sound."""
         rtp = self._stack.enter_context(RtpEnd.open(host))
@@ -131,7 +138,7 @@ class Stage:
 @pytest.fixture(scope="session")
 def ports() -> dict[str, int]:
     """The SIP port of each peer."""
-    return {host: free_port(host) for host in (TRUNK, PBX, DESK, TCP, SILENT, *FRESH)}
+    return {host: free_port(host) for host in (TRUNK, PBX, DESK, TCP, SILENT, RELAYING, *FRESH)}
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from b2bua.calls.leg import LegState, Progress
-from b2bua.metaflows.modules.attended_table import Happens
+from b2bua.metaflows.modules.attended_table import Happens, State
 from tests.b2bua.metaflows.stage import Stage, Talk, settled
 from tests.fakes import FakeLeg
 
@@ -77,3 +77,30 @@ JOINED: dict[str, set[str] | str] = {"transferor": "gone", "transferee": {"targe
 KEPT: dict[str, set[str] | str] = {"transferor": {"target"}, "transferee": "gone", "target": {"transferor"}}
 PARTIAL: dict[str, set[str] | str] = {"transferor": "gone", "transferee": {"hold_music"}, "target": set()}
 GONE: dict[str, set[str] | str] = {"transferor": "gone", "transferee": "gone", "target": "gone"}
+
+TO: dict[State, list[Happens]] = {State.RINGING: [], State.CONSULTING: [Happens.ANSWERED],
+                                  State.MERGED: [Happens.ANSWERED, Happens.MERGE],
+                                  State.PARTIAL: [Happens.TRANSFEROR_ENDS]}
+ROWS: list[tuple[State, Happens, dict[str, set[str] | str], str | None]] = [
+    (State.RINGING, Happens.EARLY_MEDIA, {**RINGING, "transferor": set()}, None),
+    (State.RINGING, Happens.ANSWERED, CONSULTING, None),
+    (State.RINGING, Happens.TARGET_ENDS, RESTORED, "busy"),
+    (State.RINGING, Happens.TIMEOUT, RESTORED, "noanswer"),
+    (State.RINGING, Happens.TAKEBACK, RESTORED, "takeback"),
+    (State.RINGING, Happens.TRANSFEROR_ENDS, PARTIAL, None),
+    (State.RINGING, Happens.TRANSFEREE_ENDS, GONE, "failed"),
+    (State.CONSULTING, Happens.TARGET_ENDS, RESTORED, "failed"),
+    (State.CONSULTING, Happens.TAKEBACK, RESTORED, "takeback"),
+    (State.CONSULTING, Happens.MERGE, MERGED, None),
+    (State.CONSULTING, Happens.TRANSFEROR_ENDS, JOINED, "answered"),
+    (State.CONSULTING, Happens.TRANSFEREE_ENDS, KEPT, "failed"),
+    (State.MERGED, Happens.MERGE, CONSULTING, None),
+    (State.MERGED, Happens.TARGET_ENDS, RESTORED, "failed"),
+    (State.MERGED, Happens.TAKEBACK, RESTORED, "takeback"),
+    (State.MERGED, Happens.TRANSFEROR_ENDS, JOINED, "answered"),
+    (State.MERGED, Happens.TRANSFEREE_ENDS, KEPT, "failed"),
+    (State.PARTIAL, Happens.ANSWERED, JOINED, "answered"),
+    (State.PARTIAL, Happens.TARGET_ENDS, GONE, "busy"),
+    (State.PARTIAL, Happens.TIMEOUT, GONE, "noanswer"),
+    (State.PARTIAL, Happens.TRANSFEREE_ENDS, GONE, "failed"),
+]

@@ -11,49 +11,23 @@ import pytest
 from b2bua.calls.call import CallState
 from b2bua.calls.leg import LegState
 from b2bua.calls.reason import TRANSFERRED, EndReason
-from b2bua.metaflows.modules.attended_table import TABLE, Happens, State
+from b2bua.metaflows.modules.attended_table import TABLE, Happens
 from tests.b2bua.metaflows.attended_scene import (
     CONSULTING,
     GONE,
     JOINED,
     KEPT,
-    MERGED,
     PARTIAL,
     RESTORED,
     RINGING,
+    ROWS,
+    TO,
     TYPED,
     Scene,
     node,
 )
 from tests.b2bua.metaflows.stage import Stage, settled
 from tests.fakes import in_no_time
-
-TO: dict[State, list[Happens]] = {State.RINGING: [], State.CONSULTING: [Happens.ANSWERED],
-                                  State.MERGED: [Happens.ANSWERED, Happens.MERGE],
-                                  State.PARTIAL: [Happens.TRANSFEROR_ENDS]}
-ROWS: list[tuple[State, Happens, dict[str, set[str] | str], str | None]] = [
-    (State.RINGING, Happens.EARLY_MEDIA, {**RINGING, "transferor": set()}, None),
-    (State.RINGING, Happens.ANSWERED, CONSULTING, None),
-    (State.RINGING, Happens.TARGET_ENDS, RESTORED, "busy"),
-    (State.RINGING, Happens.TIMEOUT, RESTORED, "noanswer"),
-    (State.RINGING, Happens.TAKEBACK, RESTORED, "takeback"),
-    (State.RINGING, Happens.TRANSFEROR_ENDS, PARTIAL, None),
-    (State.RINGING, Happens.TRANSFEREE_ENDS, GONE, "failed"),
-    (State.CONSULTING, Happens.TARGET_ENDS, RESTORED, "failed"),
-    (State.CONSULTING, Happens.TAKEBACK, RESTORED, "takeback"),
-    (State.CONSULTING, Happens.MERGE, MERGED, None),
-    (State.CONSULTING, Happens.TRANSFEROR_ENDS, JOINED, "answered"),
-    (State.CONSULTING, Happens.TRANSFEREE_ENDS, KEPT, "failed"),
-    (State.MERGED, Happens.MERGE, CONSULTING, None),
-    (State.MERGED, Happens.TARGET_ENDS, RESTORED, "failed"),
-    (State.MERGED, Happens.TAKEBACK, RESTORED, "takeback"),
-    (State.MERGED, Happens.TRANSFEROR_ENDS, JOINED, "answered"),
-    (State.MERGED, Happens.TRANSFEREE_ENDS, KEPT, "failed"),
-    (State.PARTIAL, Happens.ANSWERED, JOINED, "answered"),
-    (State.PARTIAL, Happens.TARGET_ENDS, GONE, "busy"),
-    (State.PARTIAL, Happens.TIMEOUT, GONE, "noanswer"),
-    (State.PARTIAL, Happens.TRANSFEREE_ENDS, GONE, "failed"),
-]
 
 
 def test_PB29_every_row_of_the_table_has_its_test() -> None:
@@ -124,7 +98,7 @@ async def test_F92_hanging_up_while_it_rings_joins_on_answer_and_releases_on_fai
 
 @in_no_time
 @pytest.mark.parametrize(("code", "outcome"), [(486, "busy"), (603, "busy"), (480, "noanswer"), (404, "failed")])
-async def test_F93_a_target_that_fails_brings_the_two_together_again(code: int, outcome: str) -> None:
+async def test_F93_PB36_a_target_that_fails_brings_the_two_together_and_is_told(code: int, outcome: str) -> None:
     scene = await Scene().begin()
     scene.target.hangs_up(code)
     await settled()
