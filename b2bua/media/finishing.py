@@ -18,12 +18,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+
 from b2bua.media import encoding, wave_file
 from b2bua.media.manifest import ID
 from b2bua.media.recorder import replace_text
-from b2bua.media.sealing import SUFFIX, public_key, seal
+from b2bua.media.sealing import SUFFIX, SealError, public_key, seal
 from b2bua.media.shelf import Shelf
 from config.recordings import Recordings as Settings
+from config.settings import ConfigError
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +47,7 @@ class Finishing:
     def __init__(self, settings: Settings, shelf: Shelf, told: Told,
                  send: Callable[[Json, Mapping[str, Any], Path], None]) -> None:
         self._settings, self._shelf, self._told, self._send = settings, shelf, told, send
-        self._key = public_key(settings.public_key) if settings.public_key else None
+        self._key = _key_of(settings.public_key)
         self._queue: queue.SimpleQueue[str | Json | None] = queue.SimpleQueue()
         self._later: dict[str, float] = {}
         self._troubled: set[str] = set()  # told once to have failed
@@ -61,7 +64,8 @@ class Finishing:
     def stop(self, limit_s: float = 20.0) -> None:
         """Finish what is in the queue, as far as there is time; the next start does the rest."""
         self._queue.put(None)
-        self._thread.join(limit_s)
+        if self._thread.is_alive():
+            self._thread.join(limit_s)
 
     def used_mb(self, account_id: str | None) -> float:
         """What an account's recordings take; any thread."""
@@ -186,6 +190,14 @@ class Finishing:
             raise
         kept = {key: value for key, value in track.items() if key != "work"}
         return {**kept, "file": target.name, "sha256": digest, "bytes": size, "sample_rate_hz": rate_hz, **sealed}
+
+
+def _key_of(path: Path | None) -> X25519PublicKey | None:
+    """raises ConfigError naming the setting"""
+    try:
+        return public_key(path) if path is not None else None
+    except SealError as error:
+        raise ConfigError([f"recordings.public_key: {error}"]) from None
 
 
 def _move(source: Path, target: Path) -> None:

@@ -115,7 +115,8 @@ class Writer:
     def stop(self) -> None:
         """Close every file and end the thread."""
         self._stop.set()
-        self._thread.join(timeout=10)
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
 
     def add(self, take: Take) -> None:
         """Write this one from its `begin` on."""

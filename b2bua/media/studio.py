@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Studio:
-    """Made on the SIP thread; `start` and `stop` there. raises SealError when the public key is none"""
+    """Made on the SIP thread; `start` and `stop` there. raises ConfigError when the public key is none"""
 
     def __init__(self, settings: Settings, bank: BankView, taps: Taps, events: Events,
                  loop: asyncio.AbstractEventLoop, beeps: Beeps | None = None) -> None:

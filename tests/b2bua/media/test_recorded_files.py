@@ -19,6 +19,7 @@ from b2bua.media import encoding, finishing, recorder
 from b2bua.media.sealing import new_pair, private_key, unseal
 from b2bua.media.wave_file import WaveFile
 from b2bua.metaflows.context import RecordingError
+from config.settings import ConfigError
 from tests.b2bua.calls.stage import ACCOUNT
 from tests.b2bua.media.studio import Studio, files, heard_of, until
 from tests.fakes import FlyingLoop, in_no_time
@@ -169,3 +170,10 @@ def test_F85_other_programs_open_every_format_and_hear_the_same(tmp_path: Path, 
     for side, hz in enumerate((500, 900)):
         spectrum = np.abs(np.fft.rfft(heard[:, side]))
         assert np.argmax(spectrum) * 8000 / len(heard) == pytest.approx(hz, abs=2)
+
+
+@in_no_time
+async def test_a_public_key_that_is_none_is_named_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "public").write_text("no key")
+    with pytest.raises(ConfigError, match=r"recordings\.public_key: .*public"):
+        Studio(tmp_path, public_key=tmp_path / "public")
