@@ -88,6 +88,7 @@ class App:
         bank = BankView(bridge.bank)
         self._studio = Studio(settings.recordings, bank, bridge, self._events, self._loop, self._endpoint.tones)
         self._desk = Desk(settings, bank, bridge, self._endpoint.player.sources)
+        self._events.subscribe(self._desk.voices.heard)
         self._lot = Lot(settings.park)
         desk = self._desk
         self._parts = Parts(self._exchange, settings.peers, self._endpoint.public_address, self._studio.recordings,

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from b2bua.calls.call import Call
+from b2bua.calls.events import Event
 from b2bua.calls.leg import Leg
 from b2bua.media.bank import FRAME_S, BankView
 from b2bua.media.recorder import Taps
@@ -129,6 +130,13 @@ class Voices:
 
     def _of(self, leg: Leg) -> tuple[int, _Voice] | None:
         return next(((row, voice) for row, voice in self._voices.items() if voice.leg is leg), None)
+
+    def heard(self, event: Event) -> None:
+        """Events of calls: who has left the pair is heard by nobody."""
+        if event.name == "call.leg_replaced":
+            for voice in list(self._voices.values()):
+                if voice.leg.id == event.fields.get("old_leg_id"):
+                    self.restore(voice.leg)
 
     def _call_ended(self, call: Call) -> None:
         for voice in list(self._voices.values()):

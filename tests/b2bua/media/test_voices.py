@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from b2bua.calls.events import Event
 from b2bua.media.bank import BankView
 from b2bua.media.voices import RING_FRAMES, VOICES_MAX, Voices
 from b2bua.metaflows.context import VoiceError
@@ -126,10 +127,13 @@ async def test_a_voice_stands_in_for_its_leg_until_it_is_restored_or_the_call_en
         assert not room.voices.restore(talk.b)
         assert (100, talk.a.port) not in stage.mixer.connected
         assert stage.mixer.hears(talk.a, talk.b)
+        room.voices.change(talk.call, talk.b, 1.5, 1.0)
+        room.voices.heard(Event("call.leg_replaced", 0.0, fields={"old_leg_id": talk.b.id}))
+        assert not room.voices.changed(talk.b)
         room.voices.change(talk.call, talk.a, 1.5, 1.0)
         talk.a.hangs_up()
         talk.b.hangs_up()
-        assert (room.voices.active, room.taps.tapped, room.feeds.closed) == (0, 0, [0, 1])
+        assert (room.voices.active, room.taps.tapped, room.feeds.closed) == (0, 0, [0, 1, 2])
 
 
 @in_no_time
