@@ -165,7 +165,8 @@ class Phone:
 
     def close(self) -> None:
         """Switch it off; harmless when it is off."""
-        if self._process.poll() is not None:
+        assert self._process.stdin is not None
+        if self._process.stdin.closed:
             return
         with suppress(BrokenPipeError, TimeoutError, RuntimeError):
             self._do("quit")
