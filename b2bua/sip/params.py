@@ -25,8 +25,13 @@ def op_param(code: int = 0, text: str = "", headers: Sequence[Header] = ()) -> A
     if code:
         prm.statusCode = code
         prm.reason = plain(text)
+    add_headers(prm, headers)
+    return prm
+
+
+def add_headers(prm: Any, headers: Sequence[Header]) -> None:
+    """Header fields of ours for what this parameter object is about."""
     for name, value in headers:
         field = pj.SipHeader()
         field.hName, field.hValue = plain(name), plain(value)
         prm.txOption.headers.append(field)
-    return prm

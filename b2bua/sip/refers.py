@@ -13,7 +13,7 @@ import pjsua2 as pj
 from b2bua.calls.headers import Header, Headers
 from b2bua.calls.leg import LegState, NotifyAnswered, ReferProgress, ReferReceived
 from b2bua.calls.replaces import ReferTo
-from b2bua.sip.params import op_param, plain
+from b2bua.sip.params import add_headers, op_param, plain
 
 if TYPE_CHECKING:
     from b2bua.sip.leg import SipLeg
@@ -95,7 +95,7 @@ class Refers:
         state = "terminated;reason=noresource" if final else f"active;expires={EXPIRES_S}"
         prm = pj.CallSendRequestParam()
         prm.method = "NOTIFY"
-        prm.txOption = op_param(headers=[("Event", self._event), ("Subscription-State", state)]).txOption
+        add_headers(prm, [("Event", self._event), ("Subscription-State", state)])
         prm.txOption.contentType = SIPFRAG
         prm.txOption.msgBody = plain(f"SIP/2.0 {code} {text or _TEXTS.get(code, 'Failed')}\r\n")
         error = self._leg.do("send NOTIFY", lambda dialog: dialog.sendRequest(prm))
