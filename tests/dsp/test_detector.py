@@ -139,3 +139,18 @@ def test_fuzz_no_digit_in_noise(seed: int, deviation: float, rate_hz: int) -> No
 def test_fuzz_square_waves_and_steps_never_crash(levels: list[int], repeat: int) -> None:
     pcm = np.resize(np.repeat(np.array(levels, np.int16), repeat), 3200)
     assert all(np.isfinite(event.onset_s) for event in detect(pcm))
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16000])
+def test_a_bank_that_grows_or_shrinks_goes_on_with_the_keys_that_are_down(rate_hz: int) -> None:
+    detector, told = Detector(1, rate_hz), []
+    sound = to_int16(np.concatenate((np.zeros(rate_hz // 50), press("7", 0.2, rate_hz), np.zeros(rate_hz // 10))))
+    for index, frame in enumerate(sound[: sound.size // (rate_hz // 50) * (rate_hz // 50)].reshape(-1, rate_hz // 50)):
+        detector.resize(3 if 4 <= index < 8 else 1)
+        bank = np.zeros((detector.legs, rate_hz // 50), np.int16)
+        bank[0] = frame
+        told += detector.step(bank)
+    assert [(event.leg, event.digit) for event in told] == [(0, "7"), (0, "7")]
+    assert told[1].duration_s == pytest.approx(0.2, abs=0.01)
+    with pytest.raises(ValueError, match="needs a leg"):
+        detector.resize(0)

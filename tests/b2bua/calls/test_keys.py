@@ -164,3 +164,27 @@ def test_whatever_is_reported_every_key_goes_down_and_then_up(steps: list[tuple[
         shown = runner.run(walk())
     assert [item[0] for item in shown] == ["+", "-"] * (len(shown) // 2)
     assert all(down[1] == up[1] for down, up in zip(shown[::2], shown[1::2], strict=True))
+
+
+@in_no_time
+async def test_a_second_transport_may_be_late_by_a_press() -> None:
+    one, told = keys()
+    one.whole("1", RFC, 50)
+    await asyncio.sleep(0.09)
+    one.begin("2", RFC)
+    one.whole("1", INFO, 50)  # of the press before
+    one.whole("2", INFO, 50)
+    one.end(RFC, 50)
+    assert told() == ["+1", "-1/50", "+2", "-2/50"]
+
+
+@in_no_time
+async def test_transports_that_disagree_are_counted() -> None:
+    count: list[None] = []
+    one = Keys(lambda event: None, asyncio.get_running_loop(), 150, lambda: count.append(None))
+    one.whole("1", RFC, 50)
+    one.whole("7", INFO, 50)
+    assert len(count) == 1
+    await asyncio.sleep(0.5)
+    one.whole("8", RFC, 50)
+    assert len(count) == 1

@@ -273,3 +273,18 @@ def test_a_voice_that_is_taken_away_gives_the_path_back_to_the_relay() -> None:
     assert (stage.path.kind, stage.conference.wires) == ("mix", {(1, 2), (50, 1)})
     stage.path.voice(stage.b, None)
     assert (stage.path.kind, stage.conference.wires) == ("relay", set())
+
+
+def test_a_silenced_leg_is_not_heard_in_the_mix_and_stays_in_the_relay() -> None:
+    stage = Stage()
+    stage.path.join(stage.a, stage.b)
+    assert stage.a.port is not None
+    assert stage.b.port is not None
+    there, back = (stage.a.port, stage.b.port), (stage.b.port, stage.a.port)
+    stage.path.silence(stage.a, True)
+    assert (stage.conference.levels[there], stage.conference.levels[back]) == (0.0, 1.0)
+    stage.path.silence(stage.a, False)
+    assert stage.conference.levels[there] == 1.0
+    relaying = relayed()
+    relaying.path.silence(relaying.a, True)
+    assert relaying.path.kind == "relay", "there the leg's own adapter is silent"
