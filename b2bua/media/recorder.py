@@ -160,8 +160,9 @@ class Writer:
 
     def _serve(self, take: Take, now: int) -> bool:
         """Write what there is; is it over?"""
-        until = now if take.end is None else min(take.end, now)
-        is_last = take.end is not None and until >= min(take.end, now)
+        end = take.end  # once: it may be set while we are at it, to a tick that is not complete yet
+        until = now if end is None else min(end, now)
+        is_last = end is not None and now >= end
         if take.paused and not is_last and time.monotonic() < take._retry_s:
             return False
         try:

@@ -44,7 +44,7 @@ class Uploads:
     def __init__(self, settings: Settings, shelf: Shelf, told: Told) -> None:
         self._settings, self._shelf, self._told = settings, shelf, told
         self._folder = settings.directory / "uploads"
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop  # from `start` on
         self._thread = threading.Thread(target=self._run, name="uploads", daemon=True)
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -52,6 +52,7 @@ class Uploads:
 
     def start(self) -> None:
         """Begin with what an earlier process has left."""
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
         for path in sorted(self._folder.glob("*.json")):
             self._loop.call_soon_threadsafe(self._begin, path)
