@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -105,5 +106,13 @@ def test_strangers_cannot_use_up_the_files_that_calls_need(tmp_path: Path, monke
             slow.sendall(b"PUT /v2/api_auth HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
             slow.settimeout(5)
             assert slow.recv(1000).startswith(b"HTTP/1.1 408")
+        with socket.create_connection(thread.address) as later:
+            later.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert later.recv(1000).startswith(b"HTTP/1.1 200")
+            for byte in b"GET /healthz HTTP/1.1\r\n":  # the second question, byte by byte
+                with contextlib.suppress(OSError):
+                    later.sendall(bytes([byte]))
+                time.sleep(0.05)
+            assert is_closed(later)
     finally:
         thread.stop()
