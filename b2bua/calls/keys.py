@@ -79,9 +79,9 @@ class Keys:
         self.end(source, duration_ms)
 
     def close(self) -> None:
-        """The leg has gone: no more events."""
-        self._emit = lambda event: None
+        """The leg has gone: a key that is down comes up, and there are no more events."""
         self._release()
+        self._emit = lambda event: None
 
     def _same_press(self, digit: str, source: Source, now_s: float) -> bool:
         """Has another transport told it already, as the last one or one shortly before it?"""
