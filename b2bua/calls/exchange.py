@@ -192,14 +192,17 @@ class Exchange:
             leg.hold(False)
 
     async def _ring_timer(self, call: Call, b: Leg) -> None:
+        ring_s, expires_s = self._sip.ring_timeout_s, call.invite.headers.expires_s()
+        limit = asyncio.timeout(ring_s if expires_s is None else min(ring_s, expires_s))
         try:
-            async with asyncio.timeout(self._sip.ring_timeout_s):
+            async with limit:
                 if b.state is LegState.TRYING:
                     await b.wait_for(Trying, Progress, Answered, Ended, timeout_s=self._sip.silent_timeout_s)
                 await call.answered()
         except TimeoutError:
             if call.state in (CallState.DIALING, CallState.RINGING):
-                call.end(reasons.RING_TIMEOUT)
+                has_expired = limit.expired() and expires_s is not None and expires_s < ring_s
+                call.end(reasons.EXPIRED if has_expired else reasons.RING_TIMEOUT)
 
     # -- events -------------------------------------------------------------------------------------------------
 

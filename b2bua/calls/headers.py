@@ -58,6 +58,11 @@ class Headers:
         value = self.get("max-forwards")
         return int(value) if re.fullmatch(r"[0-9]{1,9}", value) else default
 
+    def expires_s(self) -> int | None:
+        """How long an INVITE may go without a final answer (RFC 3261 section 13.3.1); None: it does not say."""
+        value = self.get("expires")
+        return int(value) if re.fullmatch(r"[0-9]{1,10}", value) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Party:

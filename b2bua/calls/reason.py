@@ -62,6 +62,7 @@ class EndReason:
 HANGUP = EndReason(200, "the other party hung up", Result.COMPLETED)
 SHUTDOWN = EndReason(503, "the service is stopping", Result.SHUTDOWN, 'SIP;cause=503;text="service stopping"')
 RING_TIMEOUT = EndReason(408, "no answer in time", Result.NO_ANSWER, 'SIP;cause=408;text="ring timeout"')
+EXPIRED = EndReason(487, "the INVITE has expired", Result.NO_ANSWER, 'SIP;cause=487;text="INVITE expired"')
 NO_ROUTE = EndReason(404, "no route for this number", Result.REFUSED)
 METAFLOW_HANGUP = EndReason(200, "metaflow hangup", Result.COMPLETED, 'SIP;cause=200;text="metaflow hangup"')
 TRANSFERRED = EndReason(200, "transferred", Result.COMPLETED, 'SIP;cause=200;text="transferred"')

@@ -115,6 +115,20 @@ async def test_ring_and_silent_time_outs_give_408_and_CANCEL(rings: bool, after_
     assert (stage.ended()["result"], stage.ended()["code"]) == ("noanswer", 408)
 
 
+@pytest.mark.parametrize(("expires", "after_s", "code"), [("20", 20, 487), ("90", 60, 408), ("soon", 60, 408)])
+@in_no_time
+async def test_an_INVITE_that_expires_before_it_is_answered_gets_487(expires: str, after_s: float, code: int) -> None:
+    stage = Stage(ring_timeout_s=60, silent_timeout_s=32)
+    _, a, b = stage.calls("1001", ("Expires", expires))
+    b.rings()
+    await asyncio.sleep(after_s - 0.1)
+    assert a.hung_up is None
+    await asyncio.sleep(0.2)
+    assert a.hung_up is b.hung_up
+    assert a.hung_up is not None
+    assert a.hung_up.code == code
+
+
 @in_no_time
 async def test_an_answered_call_has_no_timer_left() -> None:
     stage = Stage(ring_timeout_s=60, silent_timeout_s=32)
