@@ -164,12 +164,23 @@ pj_bool_t refuse_method(pjsip_rx_data* rdata, pjsip_hdr* headers)
     return refuse(rdata, PJSIP_SC_NOT_IMPLEMENTED, headers, n_method);
 }
 
+/// The tags are the right to speak in a dialog, from any address (RFC 3261 12.2.2); a stranger without one is counted.
+pj_bool_t judge_in_dialog(pjsip_rx_data* rdata)
+{
+    const auto& info = rdata->msg_info;
+    const bool is_ack = info.msg->line.req.method.id == PJSIP_ACK_METHOD;  // never answered; our 403 brings one, too
+    if (is_ack || address_is_allowed(rdata->pkt_info.src_name) ||
+        pjsip_ua_find_dialog(&info.cid->id, &info.to->tag, &info.from->tag, PJ_FALSE))
+        return PJ_FALSE;
+    return refuse(rdata, PJSIP_SC_CALL_TSX_DOES_NOT_EXIST, nullptr, n_unknown);
+}
+
 pj_bool_t on_rx_request(pjsip_rx_data* rdata)
 {
     const pjsip_method_e method = rdata->msg_info.msg->line.req.method.id;
     const bool in_dialog = method != PJSIP_CANCEL_METHOD && method != PJSIP_REGISTER_METHOD;
     if (in_dialog && rdata->msg_info.to->tag.slen != 0)
-        return PJ_FALSE;
+        return judge_in_dialog(rdata);
     if (!address_is_allowed(rdata->pkt_info.src_name)) {
         if (method != PJSIP_ACK_METHOD)
             return refuse(rdata, PJSIP_SC_FORBIDDEN, nullptr, n_unknown);

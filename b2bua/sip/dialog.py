@@ -105,7 +105,9 @@ class Dialog(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
     def _request(self, leg: SipLeg, tsx: Any, rdata: Any) -> None:
         if tsx.method == "INFO":
             message = rdata.wholeMsg
-            code, header = leg.ear.info_came(Headers.parse(message).get("content-type"), sdp.body_of(message))
+            fields = Headers.parse(message)
+            code, header = leg.ear.info_came(fields.get("content-type"), sdp.body_of(message),
+                                             fields.get("info-package"))
             pj.respond(tsx.pjTransaction, rdata.pjRxData, code, header)
         elif tsx.method == "REFER":  # answered here, so PJSUA does not place a call itself
             code, headers = leg.refers.came(rdata.wholeMsg)

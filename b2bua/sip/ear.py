@@ -91,8 +91,13 @@ class Ear:
         else:
             self._keys.end(Source.INBAND, duration_ms)
 
-    def info_came(self, content_type: str, body: str) -> tuple[int, str]:
-        """An INFO came; returns the code of its answer and a header for it."""
+    def info_came(self, content_type: str, body: str, package: str = "") -> tuple[int, str]:
+        """An INFO came; returns the code of its answer and a header for it.
+
+        package  its Info-Package: we offer to receive none (RFC 6086 section 4.2.2), and digits need none
+        """
+        if package:
+            return 469, "Recv-Info: "
         press = info.parse(content_type, body)
         if press is not None:
             self._keys.whole(press[0], Source.INFO, press[1])

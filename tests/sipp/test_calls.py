@@ -31,6 +31,12 @@ def test_a_call_goes_as_both_sides_expect(stage: Stage, caller: str, pbx: str) -
     called.finish()
 
 
+def test_an_info_package_is_refused_with_469_and_the_call_goes_on(stage: Stage) -> None:
+    theirs, ours = stage.call("caller-sends-info-package-expect-469", "pbx-answers-expect-bye")
+    assert "recv-info" in {name.lower() for name, _ in find(theirs, "INFO", 469)[0].headers}
+    assert find(ours, "INFO") == []
+
+
 def test_a_call_from_the_pbx_reaches_the_trunk(stage: Stage) -> None:
     trunk = stage.answering("pbx-answers-expect-bye", TRUNK)
     stage.calling("caller-answered-expect-200-then-bye", PBX, service="4955501234", keys={"caller": "1001"}).finish()

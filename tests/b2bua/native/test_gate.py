@@ -25,7 +25,8 @@ def test_strangers_are_refused_and_counted(play: Any) -> None:
     assert found["last_refused"].startswith(f"403 ACK from {STRANGER}:")
     assert found["after_allow"] == 200
     assert found["after_forbid_all"] == 403
-    assert found["in_dialog"] == 481, "a To tag: PJSIP's own answer"
+    assert found["in_dialog"] == 481, "a To tag of no dialog of ours"
+    assert found["counted_in_dialog"] == 1, "and counted; the ACK of a refusal is not"
 
 
 def test_networks(play: Any) -> None:
@@ -159,6 +160,8 @@ def strangers(probe: Probe, gate: Any) -> Any:
     ack = probe.code("ACK", STRANGER)
     counted, last = gate.refused_unknown(), gate.last_refused()
     in_dialog = probe.code("BYE", STRANGER, tag=";tag=none")
+    probe.code("ACK", STRANGER, tag=";tag=none")
+    counted_in_dialog = gate.refused_unknown() - counted
     gate.allow(STRANGER)
     after_allow = probe.code("OPTIONS", STRANGER)
     gate.forbid_all()
@@ -168,6 +171,7 @@ def strangers(probe: Probe, gate: Any) -> Any:
         "refused_unknown": counted,
         "last_refused": last,
         "in_dialog": in_dialog,
+        "counted_in_dialog": counted_in_dialog,
         "after_allow": after_allow,
         "after_forbid_all": probe.code("OPTIONS", STRANGER),
     }
