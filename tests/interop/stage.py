@@ -8,6 +8,7 @@ Each phone speaks with a tone of its own and Asterisk's music is another, so who
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -71,8 +72,8 @@ class Stage:
         seed = seed_document()
         (account,) = seed["accounts"]
         account["users"] = [{"id": OWNER, "name": "Owner", "metaflows": CODES}]
-        account["devices"].append({**account["devices"][0], "id": f"{int(REMOTE):032x}", "name": "Remote",
-                                   "numbers": [REMOTE], "sip": {"username": "remote"}})
+        account["devices"][2:] = [{**account["devices"][0], "id": f"{int(REMOTE):032x}", "name": "Remote",
+                                   "numbers": [REMOTE], "sip": {"username": "remote"}}]
         for device in account["devices"]:
             device |= {"owner_id": OWNER if device["numbers"] != [REMOTE] else None, "metaflows": CODES}
         return seed
@@ -89,15 +90,18 @@ class Stage:
     def phones(self, directory: Path) -> Iterator[Stage]:
         """For one test: a product that remembers nothing, and the phones; afterwards nothing is left of any call.
 
-        directory   where what they hear is recorded
+        directory   where what they hear is recorded, and the product's log
         """
         self._directory, self.told = directory, []
         self.pbx.cli("channel request hangup all")  # a test that failed may have left some
         with self.b2bua.running():
-            with self._switched_on():
-                yield self
-            self.b2bua.wait_quiet(STEP_S)
-            self.pbx.wait_channels(0, STEP_S)
+            try:
+                with self._switched_on():
+                    yield self
+                self.b2bua.wait_quiet(STEP_S)
+                self.pbx.wait_channels(0, STEP_S)
+            finally:
+                shutil.copy(self.b2bua.log, directory)
 
     @contextmanager
     def _switched_on(self) -> Iterator[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.interop.stage import REMOTE, Stage
+from tests.interop.stage import Stage
 
 pytestmark = pytest.mark.interop
 
@@ -57,13 +57,3 @@ def test_attended_by_code_to_a_busy_phone_leaves_all_as_it_was(stage: Stage) -> 
     stage.colleague.wait("incoming", 12)
     stage.colleague.hangup(486)
     stage.talk("caller", "desk")
-
-
-def test_attended_by_code_typed_outside_joins_two_phones_of_the_pbx(stage: Stage) -> None:
-    stage.call(stage.caller, "1001", stage.desk, from_user=REMOTE)
-    stage.caller.digits("*31002")
-    stage.colleague.wait("incoming", 12)
-    stage.colleague.answer()
-    stage.talk("caller", "colleague")
-    stage.caller.hangup()
-    stage.talk("desk", "colleague")
