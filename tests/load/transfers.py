@@ -24,7 +24,7 @@ from tests.peers.sipp import Scenario, Sipp, SippError
 from tests.peers.sound import encode_pcmu, tone
 
 DESK = "127.0.0.4"  # answers the standing calls
-GROWTH_MB = 24.0  # of resident memory between the first and the second half, at most
+GROWTH_MB = 32.0  # of resident memory between the first and the second half, at most
 STAT = ("-trace_stat", "-stf", "stat.csv")
 
 

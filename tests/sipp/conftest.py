@@ -64,7 +64,7 @@ def config(ports: dict[str, int]) -> dict[str, Any]:
         "routes": [
             *({"from": "pbx", "to": f"fresh{host}", "numbers": rf"5{host}\d+"} for host in fresh),
             *({"from": source, "to": target, "numbers": numbers}
-              for source in ("trunk", "pbx", "desk", "tcp", *(f"fresh{host}" for host in fresh))
+              for source in ("trunk", "pbx", "desk", "tcp", "relaying", *(f"fresh{host}" for host in fresh))
               for target, numbers in (("pbx", r"1\d{3}"), ("desk", r"3\d{3}"), ("tcp", r"7\d{3}"),
                                       ("silent", r"8\d{3}"), ("relaying", r"61\d{2}"))),
             {"from": "pbx", "to": "trunk", "numbers": r"[2456]\d+"},
