@@ -46,6 +46,11 @@ def chosen(sdp: str) -> str | None:
     return next((codec for codec in codecs(sdp) if not codec.startswith(EVENT)), None)
 
 
+def is_secure(sdp: str) -> bool:
+    """An offer or answer with keys in it (RFC 4568)."""
+    return re.search(r"(?m)^a=crypto:", sdp) is not None
+
+
 def refuses(sdp: str) -> bool:
     """An answer whose audio line has port 0 (RFC 3264 §6)."""
     ports = re.findall(r"(?m)^m=audio (\d+)", sdp)

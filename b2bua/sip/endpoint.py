@@ -8,6 +8,7 @@ import ipaddress
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pjsua2 as pj
@@ -23,7 +24,7 @@ from b2bua.sip.dialog import Dialog, barrier
 from b2bua.sip.leg import SipLeg
 from b2bua.sip.params import op_param, plain
 from b2bua.sip.player import Player
-from b2bua.sip.start import account_config, codec_priorities, endpoint_config, source_slots, transports
+from b2bua.sip.start import account_config, codec_priorities, endpoint_config, source_slots, srtp_modes, transports
 from b2bua.sip.tones import Tones
 from b2bua.sip.watch import GateWatch, MediaWatch
 from config.settings import Peer, Settings
@@ -50,7 +51,7 @@ class _Endpoint(pj.Endpoint):  # type: ignore[misc]  # pjsua2 has no types
 
 
 class _Account(pj.Account):  # type: ignore[misc]  # pjsua2 has no types
-    """The account that all our dialogs use."""
+    """An account that our dialogs use: one for each `peers.*.srtp`."""
 
     def __init__(self, incoming: Callable[[int, str, str], None]) -> None:
         super().__init__()
@@ -69,7 +70,7 @@ class SipEndpoint:
         self._settings = settings
         self._thread = threading.get_ident()
         self._endpoint = _Endpoint()
-        self._account: _Account | None = None
+        self._accounts: dict[str, _Account] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._legs: set[SipLeg] = set()
         self._networks = _networks(settings.peers)
@@ -116,8 +117,9 @@ class SipEndpoint:
                 self._endpoint.transportCreate(kind, config)
             except pj.Error as error:
                 raise SipError(f"sip.listen: {text}: {error.reason}; is another process using it?") from None
-        self._account = _Account(self._incoming)
-        self._account.create(account_config(self._settings), True)
+        for mode in srtp_modes(self._settings):
+            self._accounts[mode] = _Account(partial(self._incoming, mode))
+            self._accounts[mode].create(account_config(self._settings, mode), len(self._accounts) == 1)
 
     def poll(self, timeout_ms: int) -> None:
         """Let PJSIP work; callbacks run in here."""
@@ -136,7 +138,7 @@ class SipEndpoint:
         if hasattr(self, "tones"):
             self.player.close()
             self.tones.close()
-        self._account = None
+        self._accounts.clear()
         self._endpoint.libDestroy()
 
     def _check_thread(self) -> None:
@@ -145,7 +147,7 @@ class SipEndpoint:
 
     # -- incoming -------------------------------------------------------------------------------------------------
 
-    def _incoming(self, call_id: int, source: str, message: str) -> None:
+    def _incoming(self, srtp: str, call_id: int, source: str, message: str) -> None:
         assert self._loop is not None
         headers = Headers.parse(message)
         peer_name = self.peer_at(source.rsplit(":", 1)[0])
@@ -154,13 +156,17 @@ class SipEndpoint:
         party = asserted_party(peer, headers, caller) if peer is not None else caller
         leg = SipLeg(headers.get("call-id"), peer_name or "unknown", peer or Peer(uri="sip:192.0.2.0"),
                      "inbound", party, self, self._loop, self._settings.digits.fuse_ms)
-        dialog = Dialog(self._account, leg, call_id)
+        dialog = Dialog(self._accounts[srtp], leg, call_id)
         self._own(leg, dialog)
         if peer_name is None:
             leg.hangup(EndReason.from_code(403, f"{source} is no peer"))
             return
+        body = sdp.body_of(message)
+        if peer is not None and peer.srtp == "required" and not sdp.is_secure(body):
+            leg.hangup(EndReason.from_code(488, f"{peer_name}: srtp is required"))
+            return
         number = user_of(message.split(" ", 2)[1]) if message.count(" ") > 1 else ""
-        offered = sdp.codecs(sdp.body_of(message))
+        offered = sdp.codecs(body)
         if peer is not None:
             _credentials(dialog, peer)
         self.arrived(leg, Invite(number, caller, headers, offered, source))
@@ -183,7 +189,7 @@ class SipEndpoint:
         leg = SipLeg("", dial.peer, peer, "outbound", Party("", dial.number, target), self, self._loop,
                      self._settings.digits.fuse_ms)
         leg.preferred_codecs = dial.codecs
-        dialog = Dialog(self._account, leg)
+        dialog = Dialog(self._accounts[peer.srtp], leg)
         self._own(leg, dialog)
         prm = op_param(headers=dial.headers)
         prm.txOption.localUri = plain(dial.caller.name_addr(self.public_host))

@@ -14,6 +14,8 @@ from config.settings import Media, Settings, Sip
 _KINDS = {"udp": (pj.PJSIP_TRANSPORT_UDP, pj.PJSIP_TRANSPORT_UDP6),
           "tcp": (pj.PJSIP_TRANSPORT_TCP, pj.PJSIP_TRANSPORT_TCP6),
           "tls": (pj.PJSIP_TRANSPORT_TLS, pj.PJSIP_TRANSPORT_TLS6)}
+_SRTP = {"none": pj.PJMEDIA_SRTP_DISABLED, "optional": pj.PJMEDIA_SRTP_OPTIONAL,
+         "required": pj.PJMEDIA_SRTP_MANDATORY}
 _JITTER_MIN_MS = 20
 _JITTER_MAX_MS = 200
 
@@ -79,8 +81,14 @@ def transports(sip: Sip) -> Iterator[tuple[str, int, Any]]:
         yield text, _KINDS[listener.transport][":" in listener.host], config
 
 
-def account_config(settings: Settings) -> Any:
-    """One account for every dialog; who is calling stands in each INVITE's own From."""
+def srtp_modes(settings: Settings) -> tuple[str, ...]:
+    """The values of `peers.*.srtp` that need an account. Calls arrive at the first: one that knows SRTP, if any."""
+    modes = {peer.srtp for peer in settings.peers.values()} - {"none"}
+    return ("optional", *sorted(modes - {"optional"}), "none") if modes else ("none",)
+
+
+def account_config(settings: Settings, srtp: str) -> Any:
+    """One account for all dialogs of one `srtp`; who is calling stands in each INVITE's own From."""
     config = pj.AccountConfig()
     first = settings.sip.listeners[0]
     config.idUri = f"sip:b2bua@[{first.host}]" if ":" in first.host else f"sip:b2bua@{first.host}"
@@ -92,6 +100,8 @@ def account_config(settings: Settings) -> Any:
     config.callConfig.prackUse = pj.PJSUA_100REL_NOT_USED
     config.mediaConfig.lockCodecEnabled = False  # we answer with one codec ourselves
     _media(config.mediaConfig, settings.media)
+    config.mediaConfig.srtpUse = _SRTP[srtp]
+    config.mediaConfig.srtpSecureSignaling = 0  # the operator chooses the listeners
     config.videoConfig.autoShowIncoming = False
     config.videoConfig.autoTransmitOutgoing = False
     return config

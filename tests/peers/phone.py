@@ -29,13 +29,13 @@ RECORDING_S = 3.0  # how long closing a recording may take
 class Phone:
     """One telephone. Commands return when it has obeyed; what happens then is waited for with `wait`."""
 
-    def __init__(self, host: str, port: int = 0, transport: str = "udp") -> None:
+    def __init__(self, host: str, port: int = 0, transport: str = "udp", pem: str = "") -> None:
         self.host, self.port = host, port or free_port(host)
         self.events: list[Event] = []
         self._changed = threading.Condition()
         self._recording = Path()
         self._taken = 0  # events before this one were given out by `wait`
-        command = [sys.executable, "-m", "tests.peers.phone_ua", host, str(self.port), transport]
+        command = [sys.executable, "-m", "tests.peers.phone_ua", host, str(self.port), transport, pem]
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -43,9 +43,9 @@ class Phone:
 
     @classmethod
     @contextmanager
-    def open(cls, host: str, port: int = 0, transport: str = "udp") -> Iterator[Phone]:
-        """A phone that is switched off afterwards."""
-        phone = cls(host, port, transport)
+    def open(cls, host: str, port: int = 0, transport: str = "udp", pem: str = "") -> Iterator[Phone]:
+        """A phone that is switched off afterwards; pem: certificate and key for tls."""
+        phone = cls(host, port, transport, pem)
         try:
             yield phone
         finally:

@@ -2,7 +2,8 @@
 """A telephone on pjsua2: the process behind `tests.peers.phone.Phone`.
 
 Commands come as JSON lines on stdin, events go as JSON lines to stdout. One thread does all: it polls PJSIP and reads
-stdin in turn. `python -m tests.peers.phone_ua HOST PORT [udp|tcp]`.
+stdin in turn. `python -m tests.peers.phone_ua HOST PORT udp|tcp|tls PEM`;
+with tls its sound is SRTP or there is none. PEM: certificate and key in one file, or "".
 """
 
 from __future__ import annotations
@@ -98,8 +99,8 @@ class PhoneAccount(pj.Account):
 class PhoneUa:
     """Obeys commands: each `do_<name>` is one."""
 
-    def __init__(self, host: str, port: int, transport: str) -> None:
-        self._host, self._port, self._transport = host, port, transport
+    def __init__(self, host: str, port: int, transport: str, pem: str) -> None:
+        self._host, self._port, self._transport, self._pem = host, port, transport, pem
         self._quit = False
         self._unread = b""
         self._endpoint = pj.Endpoint()
@@ -122,7 +123,9 @@ class PhoneUa:
     def _open_transport(self) -> None:
         config = pj.TransportConfig()
         config.port, config.boundAddress, config.publicAddress = self._port, self._host, self._host
-        kind = pj.PJSIP_TRANSPORT_TCP if self._transport == "tcp" else pj.PJSIP_TRANSPORT_UDP
+        config.tlsConfig.certFile = config.tlsConfig.privKeyFile = self._pem
+        kind = {"udp": pj.PJSIP_TRANSPORT_UDP, "tcp": pj.PJSIP_TRANSPORT_TCP, "tls": pj.PJSIP_TRANSPORT_TLS}[
+            self._transport]
         self._endpoint.transportCreate(kind, config)
 
     def _register(self) -> PhoneAccount:
@@ -131,6 +134,8 @@ class PhoneUa:
         config.sipConfig.contactForced = f"<sip:phone@{self._host}:{self._port};transport={self._transport}>"
         media = config.mediaConfig.transportConfig
         media.boundAddress, media.publicAddress, media.port = self._host, self._host, RTP_PORT
+        if self._transport == "tls":
+            config.mediaConfig.srtpUse, config.mediaConfig.srtpSecureSignaling = pj.PJMEDIA_SRTP_MANDATORY, 1
         account = PhoneAccount()
         account.create(config)
         return account
@@ -256,4 +261,4 @@ class PhoneUa:
 
 
 if __name__ == "__main__":
-    PhoneUa(sys.argv[1], int(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else "udp").run()
+    PhoneUa(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]).run()
