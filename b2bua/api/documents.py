@@ -123,8 +123,9 @@ def _clashes(kind: Kind, document: Json, account: AccountRecord) -> Iterator[tup
     """An owner that does not exist; a number or username that another one has."""
     if kind == "account":
         return
-    owner_id = document.get("owner_id")
-    if kind == "device" and owner_id is not None and owner_id not in account.users:
+    owner_id, stored = document.get("owner_id"), account.of(kind, document["id"])
+    is_new = stored is None or stored.document.get("owner_id") != owner_id  # one who has gone hinders no other change
+    if kind == "device" and owner_id is not None and owner_id not in account.users and is_new:
         yield "owner_id", {"not_found": _details("The referenced user does not exist", owner_id)}
     mine = _reached_by(document)
     others = account.devices if kind == "device" else account.users

@@ -31,13 +31,23 @@ class _Thing:
 
     async def post(self, asked: Asked, ref: Ref) -> Response:
         checked = checked_metaflows(asked.data)
-        if asked.query.get("dry_run") == "true":
+        if _is_dry(asked.query.get("dry_run", "")):
             return asked.answer(await dry_run(self._store, ref, checked, self._pbx_codes))
         revision = await self._store.replace_metaflows(ref, dict(checked.sent))
         return asked.answer(checked.filled, revision=revision)
 
     async def delete(self, asked: Asked, ref: Ref) -> Response:
         return asked.answer({}, revision=await self._store.delete_metaflows(ref))
+
+
+def _is_dry(text: str) -> bool:
+    """Who asks for a dry run in whatever words must not find the document stored. raises Refused"""
+    if text.lower() in ("true", "1", "yes"):
+        return True
+    if text.lower() in ("", "false", "0", "no"):
+        return False
+    raise crossbar.invalid({"dry_run": {"enum": {"message": "Value not found in enumerated list of values",
+                                                 "target": ["true", "false"], "value": text}}})
 
 
 def checked_metaflows(document: Any, name: str = "metaflows") -> Any:

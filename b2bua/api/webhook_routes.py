@@ -25,7 +25,7 @@ WEBHOOKS_MAX = 100  # of one account: each has a queue and a connection
 RETRIES_MAX = 4  # KAZOO's limit
 OPTIONS: Mapping[str, Callable[[Any], bool]] = {
     "enabled": lambda value: isinstance(value, bool),
-    "secret": lambda value: isinstance(value, str) and len(value) >= 8,
+    "secret": lambda value: isinstance(value, str) and len(value) >= 8 and _is_text(value),
     "custom_data": lambda value: isinstance(value, dict),
     "http_verb": lambda value: value in ("post", "put"),
     "retries": lambda value: type(value) is int and 0 <= value <= RETRIES_MAX,
@@ -94,11 +94,25 @@ def checked(sent: Any) -> Json:
     return document
 
 
+def _with_secret(old: Json, sent: Any) -> Any:
+    """What was sent, with the old secret if it brings none: a new one would be shown to nobody."""
+    return {"secret": old["secret"], **sent} if isinstance(sent, dict) else sent
+
+
 def _is_client_url(value: str) -> bool:
     try:
         url = urlsplit(value)
-        return url.scheme in ("http", "https") and bool(url.hostname) and url.hostname not in NOT_A_CLIENT
-    except ValueError:
+        return (url.scheme in ("http", "https") and bool(url.hostname) and url.hostname not in NOT_A_CLIENT
+                and url.port != 0 and _is_text(value))
+    except ValueError:  # its port is none, for one
+        return False
+
+
+def _is_text(value: str) -> bool:
+    """Can it be sent? JSON may hold halves of surrogate pairs."""
+    try:
+        return bool(value.encode())
+    except UnicodeEncodeError:
         return False
 
 
@@ -125,14 +139,14 @@ def webhook_routes(store: Store) -> APIRouter:
     @router.post("/{webhook_id}")
     async def replace_webhook(asked: ThisRequest, account_id: str, webhook_id: str) -> Response:
         """Replace it; the secret stays unless you send another."""
-        kept = {"secret": shelf.one(account_id, webhook_id)["secret"]}
-        return await shelf.save(asked, account_id, webhook_id,
-                                kept | asked.data if isinstance(asked.data, dict) else {})
+        old = shelf.one(account_id, webhook_id)
+        return await shelf.save(asked, account_id, webhook_id, _with_secret(old, asked.data))
 
     @router.patch("/{webhook_id}")
     async def patch_webhook(asked: ThisRequest, account_id: str, webhook_id: str) -> Response:
-        """Merge into it."""
-        return await shelf.save(asked, account_id, webhook_id, merged(shelf.one(account_id, webhook_id), asked.data))
+        """Merge into it; the secret can be changed, not removed."""
+        old = shelf.one(account_id, webhook_id)
+        return await shelf.save(asked, account_id, webhook_id, _with_secret(old, merged(old, asked.data)))
 
     @router.delete("/{webhook_id}")
     async def remove_webhook(asked: ThisRequest, account_id: str, webhook_id: str) -> Response:

@@ -100,18 +100,21 @@ class Webhooks:
 
     async def _deliver(self, key: tuple[str, str], queue: asyncio.Queue[Event]) -> None:
         """One webhook's events, in order, until the webhook is gone or nothing has happened for a while."""
-        while True:
-            try:
-                event = await asyncio.wait_for(queue.get(), IDLE_S)
-            except TimeoutError:
-                if queue.empty():
-                    break
-                continue
-            webhook = self._of(key[0]).get(key[1])
-            if webhook is None:
-                break
-            await self._send(key[1], webhook, event)
-        del self._queues[key]
+        try:
+            while True:
+                try:
+                    event = await asyncio.wait_for(queue.get(), IDLE_S)
+                except TimeoutError:
+                    if queue.empty():
+                        return
+                    continue
+                webhook = self._of(key[0]).get(key[1])
+                if webhook is None:
+                    return
+                if webhook.get("enabled", True):
+                    await self._send(key[1], webhook, event)
+        finally:  # whatever went wrong: the next event begins anew
+            del self._queues[key]
 
     async def _send(self, webhook_id: str, webhook: Mapping[str, Any], event: Event) -> None:
         body = json.dumps({**shown(event), "custom_data": webhook.get("custom_data") or {}}, default=str).encode()

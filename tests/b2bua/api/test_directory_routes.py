@@ -121,3 +121,11 @@ async def test_a_removed_owner_takes_their_metaflows_along(inside: Running) -> N
     endpoint = (await inside.store.directory()).by_id(A, "d1")
     assert endpoint is not None
     assert endpoint.metaflows == ()
+
+
+async def test_an_owner_that_has_gone_hinders_no_other_change(inside: Running) -> None:
+    await inside.http.delete(f"{BASE}/users/u1")
+    answer = await inside.http.patch(f"{BASE}/devices/d1", json={"data": {"name": "Hall"}})
+    assert answer.status_code == 200, answer.text
+    answer = await inside.http.patch(f"{BASE}/devices/d1", json={"data": {"owner_id": "u9"}})
+    assert answer.json()["data"]["owner_id"]["not_found"]["value"] == "u9"

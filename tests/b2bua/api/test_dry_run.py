@@ -7,6 +7,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 from prometheus_client import CollectorRegistry
 
 from b2bua.api import create_app
@@ -31,6 +32,16 @@ async def test_E3_dry_run_says_what_clashes_and_stores_nothing(inside: Running) 
     assert answer.json()["data"]["metaflows"]["binding_digit"] == "*"
     assert "revision" not in answer.json()
     assert (await inside.http.get(f"{BASE}/metaflows")).json()["data"] == {}
+
+
+@pytest.mark.parametrize(("word", "status", "stored"), [("True", 200, False), ("1", 200, False), ("on", 400, False),
+                                                        ("false", 200, True)])
+async def test_E3_a_dry_run_in_other_words_stores_nothing(
+        inside: Running, word: str, status: int, stored: bool) -> None:
+    """`requests` makes `True` of True."""
+    answer = await inside.http.post(f"{BASE}/metaflows?dry_run={word}", json={"data": {"numbers": {"2": HANGUP}}})
+    assert answer.status_code == status
+    assert bool((await inside.http.get(f"{BASE}/metaflows")).json()["data"]) is stored
 
 
 async def test_E3_dry_run_of_a_device_sees_what_it_inherits(inside: Running) -> None:

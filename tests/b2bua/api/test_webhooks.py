@@ -40,6 +40,10 @@ async def test_life_of_a_webhook(inside: Running) -> None:
     await inside.http.post(path, json={"data": HOOK})
     stored = inside.store.record(Ref(A, "account", A)).document["webhooks"][made["id"]]
     assert stored == {**HOOK, "secret": made["secret"]}
+    await inside.http.patch(path, json={"data": {"secret": None}})
+    stored = inside.store.record(Ref(A, "account", A)).document["webhooks"][made["id"]]
+    assert stored["secret"] == made["secret"], "a new one would be known to nobody"
+    assert (await inside.http.patch(path, json={"data": []})).status_code == 400
     assert (await inside.http.delete(path)).status_code == 200
     assert (await inside.http.get(path)).status_code == 404
 
@@ -47,9 +51,10 @@ async def test_life_of_a_webhook(inside: Running) -> None:
 @pytest.mark.parametrize(("wrong", "key"), [
     ({"uri": "ftp://x"}, "uri"), ({"uri": "http://127.0.0.1/"}, "uri"), ({"name": None}, "name"), ({"hook": 1}, "hook"),
     ({"retries": 9}, "retries"), ({"retries": True}, "retries"), ({"secret": "short"}, "secret"),
+    ({"uri": "http://x:99999/"}, "uri"), ({"uri": "http://x/\ud800"}, "uri"), ({"secret": "\ud800" * 9}, "secret"),
     ({"enabled": "x"}, "enabled"), ({"http_verb": "get"}, "http_verb"), ({"custom_data": 1}, "custom_data")])
 async def test_a_wrong_webhook_is_refused(inside: Running, wrong: dict[str, Any], key: str) -> None:
-    answer = await inside.http.put(BASE, json={"data": {**HOOK, **wrong}})
+    answer = await inside.http.put(BASE, content=json.dumps({"data": {**HOOK, **wrong}}))
     assert answer.status_code == 400
     assert key in answer.json()["data"]
 
