@@ -44,7 +44,7 @@ def read(text: str) -> Imported:
                 result.skipped.append(f"[featuremap] {key} = {value}: it is not made of digits")
             else:
                 result.skipped.append(f"[featuremap] {key}: it is switched off")
-        elif section == "general" and key == "featuredigittimeout" and value.isdigit():
+        elif section == "general" and key == "featuredigittimeout" and re.fullmatch("[0-9]{1,9}", value):
             document["digit_timeout"] = int(value)
         elif section == "general" and key == "atxferabort" and _CODE.fullmatch(value):
             document["takeback"] = value

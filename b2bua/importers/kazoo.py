@@ -30,7 +30,10 @@ def documents_of(document: Any) -> list[Json]:
             return documents_of(document[key])
     if isinstance(document.get("doc"), dict):
         return documents_of(document["doc"])
-    return [document] if "_id" in document or "pvt_type" in document else []
+    if "_id" in document or "pvt_type" in document:
+        return [document]
+    is_ours = isinstance(document.get("id"), str) and _kind(document) in (*KINDS, "callflow")
+    return [{"_id": document["id"], **document}] if is_ours else []  # as the API returns them
 
 
 def read(documents: list[Json]) -> Imported:
@@ -144,7 +147,8 @@ class _Reader:
         if target is None:
             self.result.skipped.append(f"callflow {flow.get('_id')}: it begins with no user or device of the file")
             return
-        new = [str(number) for number in flow.get("numbers") or () if str(number) not in taken]
+        sent = flow.get("numbers")
+        new = [str(number) for number in sent if str(number) not in taken] if isinstance(sent, list) else []
         taken.update(new)
         target["numbers"] = [*map(str, target.get("numbers") or ()), *new]
         self.result.changed.append(f"callflow {flow.get('_id')}: its {len(new)} numbers now stand at "

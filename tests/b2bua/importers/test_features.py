@@ -84,3 +84,10 @@ def test_two_actions_with_one_code() -> None:
 
 def test_an_empty_map_gives_no_codes() -> None:
     assert made("[featuremap]\n") == {"binding_digit": "*"}
+
+
+def test_a_digit_timeout_that_is_no_number_is_listed() -> None:
+    imported = read("[general]\nfeaturedigittimeout = \u00b2\n[featuremap]\ndisconnect = *0\n")
+    assert imported.metaflows is not None
+    assert "digit_timeout" not in imported.metaflows
+    assert any("featuredigittimeout" in line for line in imported.skipped)

@@ -76,6 +76,16 @@ def test_documents_as_the_api_returns_them_are_told_by_their_keys() -> None:
     plain = [{key: value for key, value in one.items() if key != "pvt_type"} for one in EXPORT[:3]]
     account = read(json.dumps(plain)).accounts[0]
     assert (len(account["users"]), len(account["devices"])) == (1, 1)
+    sent = [{"id": one["_id"], **{key: value for key, value in one.items() if key[0] != "_" and key[:4] != "pvt_"}}
+            for one in EXPORT[:3]]  # private keys never leave Crossbar
+    account = read(json.dumps(sent)).accounts[0]
+    assert (account["id"], account["users"][0]["id"], account["devices"][0]["owner_id"]) == (A, "u1", "u1")
+
+
+@pytest.mark.parametrize("numbers", ["1001", 5, {"a": 1}])
+def test_a_callflow_whose_numbers_are_no_list_gives_none(numbers: Any) -> None:
+    account = read(json.dumps([*EXPORT[:2], {**EXPORT[4], "numbers": numbers}])).accounts[0]
+    assert account["users"][0].get("numbers", []) == []
 
 
 @pytest.mark.parametrize("text", ["", "[]", "hello", "{}", "a: [", '{"data": {"x": 1}}', "3"])
