@@ -50,6 +50,7 @@ run: setup
 
 bench: setup
 	@$(BIN)/python -m tests.peers.bench
+	@$(BIN)/python -m tests.load.digits
 	@$(BIN)/python -m tests.load.recorded
 
 bench-transfers: setup

@@ -158,6 +158,7 @@ class App:
                  "skipped": self._desk.voices.skipped})},
             {"b2bua_writer_cpu_seconds": ("Processor time of the writer thread", lambda: self._studio.writer.cpu_s),
              "b2bua_bank_slots_in_use": ("Legs that are tapped", lambda: bridge.taps_in_use),
+             "b2bua_dsp_cpu_seconds": ("Processor time of the DSP thread", lambda: self._listener.cpu_s),
              "b2bua_legs_listened_to": ("Legs whose audio is searched for tones", lambda: self._listener.listening),
              "b2bua_sounds_playing": ("Sounds that legs hear of ours", lambda: player.active),
              "b2bua_voices_changed": ("Legs whose voice is changed", lambda: self._desk.voices.active),

@@ -58,6 +58,7 @@ class Listener:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="dsp", daemon=True)
         self.skipped = 0
+        self.cpu_s = 0.0  # processor time of the thread
 
     def start(self) -> None:
         """Begin to listen."""
@@ -104,6 +105,7 @@ class Listener:
                 while tick < now or (tick == now and self._is_whole(tick)):
                     self._step(tick)
                     tick += 1
+                self.cpu_s = time.thread_time()
             except Exception:  # the barrier of this thread
                 log.exception("the DTMF detector failed; it starts anew")
                 self._detector = None

@@ -35,16 +35,16 @@ class Dialog:
 class Ua(asyncio.DatagramProtocol):
     """A user agent without any state but its dialogs: enough SIP for calls between friends."""
 
-    def __init__(self, local: Address, remote: Address, media: Address) -> None:
-        self.local, self.remote, self._media = local, remote, media
+    def __init__(self, local: Address, remote: Address, media: Address, events: bool) -> None:
+        self.local, self.remote, self._media, self._events = local, remote, media, events
         self.dialogs: dict[str, Dialog] = {}  # by Call-ID
         self._transport: asyncio.DatagramTransport | None = None
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, local: Address, remote: Address, media: Address) -> AsyncIterator[Ua]:
-        """One that listens at `local`, talks to `remote` and has its sound at `media`."""
-        made = cls(local, remote, media)
+    async def open(cls, local: Address, remote: Address, media: Address, events: bool) -> AsyncIterator[Ua]:
+        """One that listens at `local`, talks to `remote`, has its sound at `media` and knows telephone-event or not."""
+        made = cls(local, remote, media, events)
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: made, local_addr=local)
         transport.get_extra_info("socket").setsockopt(1, 33, BUFFER)  # SOL_SOCKET, SO_RCVBUFFORCE
         made._transport = transport
@@ -67,8 +67,10 @@ class Ua(asyncio.DatagramProtocol):
 
     def _sdp(self) -> str:
         host, port = self._media
-        lines = ["v=0", f"o=- 1 1 IN IP4 {host}", "s=-", f"c=IN IP4 {host}", "t=0 0", f"m=audio {port} RTP/AVP 0 101",
-                 "a=rtpmap:0 PCMU/8000", "a=rtpmap:101 telephone-event/8000", "a=fmtp:101 0-15", "a=ptime:20", ""]
+        types, events = ("0", []) if not self._events else \
+            ("0 101", ["a=rtpmap:101 telephone-event/8000", "a=fmtp:101 0-15"])
+        lines = ["v=0", f"o=- 1 1 IN IP4 {host}", "s=-", f"c=IN IP4 {host}", "t=0 0", f"m=audio {port} RTP/AVP {types}",
+                 "a=rtpmap:0 PCMU/8000", *events, "a=ptime:20", ""]
         return "\r\n".join(lines)
 
     def invite(self, number: int) -> Dialog:
@@ -159,10 +161,11 @@ class Calls:
 
 
 @asynccontextmanager
-async def between(caller: Address, callee: Address, product: Address) -> AsyncIterator[tuple[Calls, RtpLoad]]:
-    """Calls from one address to the other through whoever listens at `product`."""
+async def between(caller: Address, callee: Address, product: Address,
+                  events: bool = True) -> AsyncIterator[tuple[Calls, RtpLoad]]:
+    """Calls from one address to the other through whoever listens at `product`, with telephone-event or without."""
     with RtpLoad.open(caller[0], callee[0]) as sound:
-        async with Ua.open(caller, product, sound.a) as a, Ua.open(callee, product, sound.b) as b:
+        async with Ua.open(caller, product, sound.a, events) as a, Ua.open(callee, product, sound.b, events) as b:
             yield Calls(a, b, sound), sound
 
 

@@ -42,7 +42,12 @@ class Cpu:
 
     def percent(self) -> float:
         """Of one core, since this object was made."""
-        return 100 * (self._used() - self._used_s) / (time.monotonic() - self._begin_s)
+        return 100 * (self._used() - self._used_s) / self.elapsed_s
+
+    @property
+    def elapsed_s(self) -> float:
+        """Since this object was made."""
+        return time.monotonic() - self._begin_s
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,13 @@
  * Line by line on stdin, one line of JSON on stdout for each (ports come first):
  *   call N HOST PORT HOST PORT   call N talks: where its A end sends to, where its B end sends to (20 ms PCMU)
  *   press a|b FIRST LAST DIGITS  these ends of these calls press keys (RFC 4733, payload type 101)
+ *   tone a|b FIRST LAST DIGITS   the same as tones in the audio; packets with tones are not counted
  *   measure SECONDS              loss and delay from now on for so long
  *   stop                         all fall silent
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -55,11 +57,13 @@ struct flow {                 /* one direction of one call; index = 2 * call + s
     uint16_t sequence;
     char digits[33];
     int digit, frame;         /* which key, and how far it is pressed; beyond PRESS_FRAMES: the gap */
-    bool live, marker;
+    bool live, marker, tones; /* tones: its keys sound, they are no events */
     uint8_t seen[MAX_PACKETS / 8];
 };
 
 static struct flow *flows;
+static const char KEYS[] = "0123456789*#ABCD";
+static uint8_t tones[sizeof KEYS - 1][PRESS_FRAMES * FRAME];   /* PCMU, each frequency at -12 dBm0 */
 static int calls, sockets[2];
 static uint32_t window, measuring;   /* number of the last window; is one open */
 static uint64_t sent, received, duplicates, crossed, foreign, late_ns;
@@ -102,6 +106,26 @@ static int open_side(const char *host, int *port) {
     return -1;
 }
 
+/* ---- tones ---- */
+
+/* ITU-T G.711: sign, exponent and mantissa of a 14 bit sample, all bits turned. */
+static uint8_t mu_law(double sample) {
+    int magnitude = (int)fabs(sample) + 132, exponent = 7;
+    while (exponent > 0 && !(magnitude & 1 << (exponent + 7))) exponent--;
+    return (uint8_t)~((sample < 0 ? 0x80 : 0) | exponent << 4 | (magnitude >> (exponent + 3) & 15));
+}
+
+static void make_tones(void) {
+    static const double low[] = {697, 770, 852, 941}, high[] = {1209, 1336, 1477, 1633};
+    static const char rows[] = "123A456B789C*0#D";
+    for (int key = 0; key < (int)sizeof KEYS - 1; key++) {
+        int place = (int)(strchr(rows, KEYS[key]) - rows);
+        for (int n = 0; n < PRESS_FRAMES * FRAME; n++)
+            tones[key][n] = mu_law(5600 * (sin(2 * M_PI * low[place / 4] * n / 8000) +
+                                           sin(2 * M_PI * high[place % 4] * n / 8000)));
+    }
+}
+
 /* ---- sending ---- */
 
 struct outbox {               /* what one side sends in one tick */
@@ -142,7 +166,6 @@ static void talk(struct flow *f, uint32_t index) {
 }
 
 static void press(struct flow *f, uint32_t index) {
-    static const char keys[] = "0123456789*#ABCD";
     bool last = f->frame == PRESS_FRAMES - 1;
     if (f->frame == 0) {
         f->event_timestamp = f->timestamp;
@@ -151,17 +174,22 @@ static void press(struct flow *f, uint32_t index) {
     uint16_t duration = htons((uint16_t)((f->frame + 1) * FRAME));
     for (int copy = 0; copy < (last ? END_COPIES : 1); copy++) {
         uint8_t *payload = post(f, 0x10000 + index, EVENT_TYPE, f->event_timestamp, 4);
-        payload[0] = (uint8_t)(strchr(keys, f->digits[f->digit]) - keys);
+        payload[0] = (uint8_t)(strchr(KEYS, f->digits[f->digit]) - KEYS);
         payload[1] = (uint8_t)(10 | (last ? 0x80 : 0));
         memcpy(payload + 2, &duration, 2);
     }
 }
 
+static void sound(struct flow *f, uint32_t index) {
+    uint8_t *payload = post(f, 0x10000 + index, 0, f->timestamp, FRAME);
+    memcpy(payload, tones[strchr(KEYS, f->digits[f->digit]) - KEYS] + f->frame * FRAME, FRAME);
+}
+
 static void step(struct flow *f, uint32_t index) {
     if (f->digits[f->digit] && f->frame < PRESS_FRAMES) {
-        press(f, index);
+        (f->tones ? sound : press)(f, index);
     } else {
-        if (f->digits[f->digit] && f->frame == PRESS_FRAMES) f->marker = true;
+        if (f->digits[f->digit] && f->frame == PRESS_FRAMES) f->marker = !f->tones;
         talk(f, index);
     }
     if (f->digits[f->digit] && ++f->frame == PRESS_FRAMES + GAP_FRAMES) {
@@ -178,7 +206,7 @@ static void flush(int side) {
         uint64_t now = now_ns(CLOCK_REALTIME);
         for (int n = at; n < at + count; n++) {
             struct stamp *stamp = (struct stamp *)(outbox.packets[n] + HEADER);
-            if (outbox.parts[n].iov_len == HEADER + FRAME) memcpy(&stamp->sent_ns, &now, sizeof now);
+            if (outbox.parts[n].iov_len == HEADER + FRAME && stamp->magic == MAGIC) memcpy(&stamp->sent_ns, &now, sizeof now);
         }
         for (int done = 0; done < count;) {
             int n = sendmmsg(sockets[side], outbox.messages + at + done, (unsigned)(count - done), 0);
@@ -293,7 +321,7 @@ static void do_call(const char *words) {
     printf("{\"call\": %d}\n", call);
 }
 
-static void do_press(const char *words) {
+static void do_press(const char *words, bool tones) {
     char side, digits[33];
     int first, last;
     if (sscanf(words, "%c %d %d %32s", &side, &first, &last, digits) != 4 || first < 0 || last >= MAX_CALLS ||
@@ -306,6 +334,7 @@ static void do_press(const char *words) {
         struct flow *f = flows + 2 * call + (side == 'b');
         strcpy(f->digits, digits);
         f->digit = f->frame = 0;
+        f->tones = tones;
     }
     pthread_mutex_unlock(&lock);
     printf("{\"press\": %d}\n", last - first + 1);
@@ -350,6 +379,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: rtpload HOST_A HOST_B\n");
         return 2;
     }
+    make_tones();
     flows = calloc(2 * MAX_CALLS, sizeof *flows);
     for (int side = 0; side < 2; side++) sockets[side] = open_side(argv[1 + side], &ports[side]);
     if (pthread_create(&thread, NULL, send_all, NULL) || pthread_create(&thread, NULL, receive_all, NULL))
@@ -358,7 +388,8 @@ int main(int argc, char **argv) {
     printf("{\"a\": %d, \"b\": %d}\n", ports[0], ports[1]);
     while (fgets(line, sizeof line, stdin)) {
         if (!strncmp(line, "call ", 5)) do_call(line + 5);
-        else if (!strncmp(line, "press ", 6)) do_press(line + 6);
+        else if (!strncmp(line, "press ", 6)) do_press(line + 6, false);
+        else if (!strncmp(line, "tone ", 5)) do_press(line + 5, true);
         else if (!strncmp(line, "measure ", 8)) do_measure(atof(line + 8));
         else if (!strncmp(line, "stop", 4)) {
             pthread_mutex_lock(&lock);

@@ -50,7 +50,7 @@ def program() -> Path:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         made = path.with_name(f"{path.name}.{os.getpid()}")
-        subprocess.run(["cc", *FLAGS, "-o", str(made), str(SOURCE)], check=True)
+        subprocess.run(["cc", *FLAGS, "-o", str(made), str(SOURCE), "-lm"], check=True)
         made.replace(path)
     return path
 
@@ -95,6 +95,10 @@ class RtpLoad:
     def press(self, side: str, first: int, last: int, digits: str) -> None:
         """The "a" or "b" ends of these calls press keys, 100 ms each with 80 ms between (RFC 4733)."""
         self._tell("press", side, first, last, digits)
+
+    def tone(self, side: str, first: int, last: int, digits: str) -> None:
+        """The same as tones in the audio."""
+        self._tell("tone", side, first, last, digits)
 
     def measure(self, seconds: float) -> Sound:
         """Loss and delay of all that is sent in so many seconds."""
