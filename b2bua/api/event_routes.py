@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from b2bua.api import envelope as crossbar
 from b2bua.api.envelope import Asked
-from b2bua.api.front import asked_of
+from b2bua.api.front import asked_of, token_of
 from b2bua.api.parts import ApiParts
 from b2bua.api.stream import EventStream, Listener, shown
 from b2bua.api.tokens import Tokens
@@ -41,7 +41,7 @@ def event_routes(parts: ApiParts, tokens: Tokens) -> APIRouter:
     @router.websocket("")
     async def socket(websocket: WebSocket, account_id: str, name: str = "*", call_id: str | None = None) -> None:
         """The same as JSON messages."""
-        token = websocket.headers.get("x-auth-token") or websocket.query_params.get("auth_token")
+        token = token_of(websocket.headers, Asked(0.0, query=dict(websocket.query_params)))
         asking = await tokens.account_of(token) if token else None
         if asking is None or asking not in parts.store.lineage(account_id):
             await websocket.close(POLICY_VIOLATION)

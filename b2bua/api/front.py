@@ -110,7 +110,7 @@ class Front:
         except TimeoutError:
             raise Refused(408, "request_timeout", {"message": "the body did not arrive"}) from None
         problem = _envelope(body, asked)
-        asked.token = _token(headers, asked)
+        asked.token = token_of(headers, asked)
         verb = asked.query.get("verb") or asked.envelope.get("verb")
         if scope["method"] == "POST" and isinstance(verb, str) and verb.upper() in ("GET", "PUT", "DELETE", "PATCH"):
             scope["method"] = verb.upper()
@@ -261,7 +261,7 @@ def _envelope(body: bytes, asked: Asked) -> Refused | None:
     return None
 
 
-def _token(headers: Headers, asked: Asked) -> str | None:
+def token_of(headers: Headers, asked: Asked) -> str | None:
     """KAZOO's sources, in its order (6.5)."""
     if token := headers.get("x-auth-token"):
         return token

@@ -71,6 +71,13 @@ def test_another_accounts_events_are_403(running: tuple[str, str, EventStream]) 
             pass
 
 
+def test_F11_a_websocket_has_the_token_sources_of_any_request(running: tuple[str, str, EventStream]) -> None:
+    where, token, _ = running
+    for headers in ({"X-Auth-Token": token}, {"Authorization": f"Bearer {token}"}, {"Authorization": token}):
+        with connect(f"ws://{where}/v2/accounts/{A}/events", additional_headers=headers) as websocket:
+            websocket.ping().wait(5)
+
+
 def test_websocket(running: tuple[str, str, EventStream]) -> None:
     where, token, stream = running
     with connect(f"ws://{where}/v2/accounts/{A}/events?auth_token={token}&name=call.*") as websocket:
