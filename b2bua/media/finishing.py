@@ -7,6 +7,7 @@ finishes what a process that died has left.
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import os
@@ -49,7 +50,7 @@ class Finishing:
         self._settings, self._shelf, self._told, self._send = settings, shelf, told, send
         self._key = _key_of(settings.public_key)
         self._queue: queue.SimpleQueue[str | Json | None] = queue.SimpleQueue()
-        self._later: dict[str, float] = {}
+        self._later: dict[str, tuple[str | Json, float]] = {}  # by id: what was in the queue, and when to try it again
         self._troubled: set[str] = set()  # told once to have failed
         self._tidied_s = -TIDY_S
         self._thread = threading.Thread(target=self._run, name="finisher", daemon=True)
@@ -100,9 +101,8 @@ class Finishing:
 
     def _idle(self) -> None:
         now_s = time.monotonic()
-        for recording_id in [one for one, due_s in self._later.items() if due_s <= now_s]:
-            del self._later[recording_id]
-            self._queue.put(recording_id)
+        for recording_id in [one for one, (_, due_s) in self._later.items() if due_s <= now_s]:
+            self._queue.put(self._later.pop(recording_id)[0])
         if now_s - self._tidied_s >= TIDY_S:
             self._tidied_s = now_s
             self._guarded("tidying", self._tidy)
@@ -118,41 +118,52 @@ class Finishing:
         """An id, or (from `finish`) the whole document."""
         recording_id = item if isinstance(item, str) else str(item["id"])
         note = self._settings.work_directory / f"{recording_id}.json"
-        if isinstance(item, dict):
-            replace_text(note, json.dumps(item))
-        elif not ID.fullmatch(recording_id):
+        if not ID.fullmatch(recording_id):
             return
-        document = json.loads(note.read_text(encoding="utf-8"))
-        manifest, orders = document["manifest"], document["orders"]
+        document = item if isinstance(item, dict) else json.loads(note.read_text(encoding="utf-8"))
+        manifest = document["manifest"]
         try:
-            self._finish(manifest, orders, note)
+            if isinstance(item, dict):
+                replace_text(note, json.dumps(item))
+            self._finish(copy.deepcopy(manifest), document["orders"], note)
         except (OSError, RuntimeError) as error:
-            log.error("recording %s is not finished yet: %s", manifest["id"], error)
-            if manifest["id"] not in self._troubled:
-                self._troubled.add(manifest["id"])
+            log.error("recording %s is not finished yet: %s", recording_id, error)
+            if recording_id not in self._troubled:
+                self._troubled.add(recording_id)
                 self._told("failed", {**manifest, "error": str(error)})
-            self._later[manifest["id"]] = time.monotonic() + RETRY_S
+            self._later[recording_id] = item, time.monotonic() + RETRY_S
 
     def _finish(self, manifest: Json, orders: Mapping[str, Any], note: Path) -> None:
-        works = [(track, note.parent / track["work"]) for track in manifest["tracks"] if "work" in track]
-        works = [(track, path) for track, path in works if path.is_file()]
+        every = [(track, note.parent / track["work"]) for track in manifest["tracks"] if "work" in track]
+        works = [(track, path) for track, path in every if wave_file.is_begun(path)]
         if manifest["status"] == "recording":
             manifest |= {"interrupted": True, "stopped_by": {"by": "crash"}}
             _end_masks(manifest)
         frames = [wave_file.repair(path) for _, path in works]
         length_s = frames[0] / manifest["recorded_rate_hz"] if frames else 0.0
         manifest |= {"duration": round(length_s), "duration_ms": round(length_s * 1000), "status": "stored"}
-        if length_s < orders["min_s"] or not works:
+        if length_s < orders["min_s"] or not length_s:
             self._told("discarded", manifest)
         else:
             self._store(manifest, orders, works)
             self._told("stored", manifest)
-        for _, path in works:
+        for _, path in every:
             path.unlink(missing_ok=True)
         note.unlink(missing_ok=True)
 
     def _store(self, manifest: Json, orders: Mapping[str, Any], works: list[tuple[Json, Path]]) -> None:
-        folder, made = self._shelf.folder(manifest["account_id"], manifest["id"]), list[Json]()
+        """Onto the shelf, once: who died between that and the end of the work files finds it there."""
+        folder = self._shelf.folder(manifest["account_id"], manifest["id"])
+        stored = self._shelf.stored(manifest["account_id"], manifest["id"])
+        if stored is None:
+            self._put(manifest, orders, works, folder)
+        else:
+            manifest |= stored
+        if "upload" not in manifest:
+            self._send(manifest, orders, folder / manifest["file"])
+
+    def _put(self, manifest: Json, orders: Mapping[str, Any], works: list[tuple[Json, Path]], folder: Path) -> None:
+        made: list[Json] = []
         try:
             for track, path in works:
                 made.append(self._make(manifest, orders, track, path))
@@ -162,7 +173,6 @@ class Finishing:
             for track in made:
                 (folder / track["file"]).unlink(missing_ok=True)
             raise
-        self._send(manifest, orders, folder / manifest["file"])
 
     def _make(self, manifest: Json, orders: Mapping[str, Any], track: Json, work: Path) -> Json:
         """The file of one track; a half-made one of an earlier try is made anew."""

@@ -57,11 +57,15 @@ class Shelf:
         """The manifest of a finished one or of one that runs; None when there is none in that account."""
         if not ID.fullmatch(recording_id):
             return None
-        manifest = _read(self.manifest_path(account_id, recording_id))
+        manifest = self.stored(account_id, recording_id)
         if manifest is not None:
             return manifest
         found = self._in_work(recording_id)
         return found if found is not None and found.get("account_id") == account_id else None
+
+    def stored(self, account_id: str | None, recording_id: str) -> Json | None:
+        """The manifest of a finished one. The id must have been checked."""
+        return _read(self.manifest_path(account_id, recording_id))
 
     def audio(self, account_id: str, manifest: Mapping[str, Any], track: int = 0) -> Path | None:
         """The file of a track; None when it is not there (any more)."""
@@ -110,7 +114,7 @@ class Shelf:
 
     def change(self, account_id: str | None, recording_id: str, **facts: Any) -> None:
         """Write further facts into a manifest, if it is still there. raises OSError"""
-        manifest = _read(self.manifest_path(account_id, recording_id))
+        manifest = self.stored(account_id, recording_id)
         if manifest is not None:
             self.put(account_id, {**manifest, **facts})
 

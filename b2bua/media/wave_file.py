@@ -19,13 +19,18 @@ _MOST = 0xFFFFFFFF - HEADER.size  # bytes of sound that a WAV header can name
 
 
 class WaveFile:
-    """16-bit PCM, made anew. raises FileExistsError"""
+    """16-bit PCM, made anew. raises OSError; then nothing is left of it"""
 
     def __init__(self, path: Path, rate_hz: int, channels: int) -> None:
         self._rate_hz, self._channels = rate_hz, channels
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         self.frames = 0
-        self._head()
+        try:
+            self._head()
+        except OSError:
+            os.close(self._fd)
+            path.unlink(missing_ok=True)
+            raise
 
     def write(self, begin: int, samples: NDArray[np.int16]) -> None:
         """Samples (frames, channels) from frame `begin` on. raises OSError; what was written before stays whole"""
@@ -63,6 +68,11 @@ def header(rate_hz: int, channels: int, frames: int) -> bytes:
     width = 2 * channels
     return HEADER.pack(b"RIFF", HEADER.size - 8 + frames * width, b"WAVE", b"fmt ", 16, 1, channels, rate_hz,
                        rate_hz * width, width, 16, b"data", frames * width)
+
+
+def is_begun(path: Path) -> bool:
+    """Does it have a header? Who died before that has left nothing."""
+    return path.is_file() and path.stat().st_size >= HEADER.size
 
 
 def repair(path: Path) -> int:

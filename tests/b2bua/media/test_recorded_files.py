@@ -96,6 +96,72 @@ async def test_what_a_process_that_died_has_left_is_finished_at_the_next_start(t
 
 
 @in_no_time
+async def test_a_disk_that_is_full_at_the_end_only_delays_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finishing, "RETRY_S", 0.0)
+    studio = Studio(tmp_path)
+    call, _, _ = studio.stage.talks()
+    recording = studio.start(call)
+    studio.speak(3)
+    with monkeypatch.context() as patched:
+        patched.setattr(finishing, "replace_text", _full)
+        studio.stage.exchange.end_all()
+        await heard_of(studio, "recording.failed")
+    (failed,) = studio.stage.events("recording.failed")
+    await heard_of(studio, "recording.stored")
+    await studio.close()
+    assert "No space" in failed["error"]
+    assert "interrupted" not in studio.manifest(recording)
+    assert studio.heard(studio.path(recording)) == [(1, 2)] * 3
+
+
+def _full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+@in_no_time
+async def test_who_dies_with_it_on_the_shelf_already_does_not_store_it_twice(tmp_path: Path) -> None:
+    studio = Studio(tmp_path)
+    call, _, _ = studio.stage.talks()
+    recording = studio.start(call)
+    studio.speak(3)
+    studio.written(recording)
+    shutil.copytree(tmp_path / "work", tmp_path / "left")
+    await studio.close()
+    before = studio.manifest(recording)
+    shutil.copytree(tmp_path / "left", tmp_path / "work", dirs_exist_ok=True)
+    again = Studio(tmp_path)
+    await heard_of(again, "recording.stored")
+    await again.close()
+    assert again.manifest(recording) == before
+    assert len(files(tmp_path, "*.wav")) == 1 + len(files(tmp_path / "left", "*.wav"))
+
+
+@in_no_time
+async def test_what_has_no_sound_at_all_is_no_recording(tmp_path: Path) -> None:
+    studio = Studio(tmp_path)
+    call, _, _ = studio.stage.talks()
+    studio.recordings.stop(studio.start(call, format="mp3"))
+    await studio.close()
+    assert [path for path in files(tmp_path) if path.is_file()] == []
+
+
+@in_no_time
+async def test_who_dies_before_the_first_byte_leaves_nothing_behind(tmp_path: Path) -> None:
+    studio = Studio(tmp_path)
+    call, _, _ = studio.stage.talks()
+    recording = studio.start(call)
+    studio.speak(1)
+    studio.written(recording)
+    shutil.copytree(tmp_path / "work", tmp_path / "left" / "work")
+    await studio.close()
+    (tmp_path / "left" / "work" / f"{recording.id}.wav").write_bytes(b"")
+    again = Studio(tmp_path / "left")
+    await heard_of(again, "recording.discarded")
+    await again.close()
+    assert files(tmp_path / "left" / "work") == []
+
+
+@in_no_time
 async def test_with_a_public_key_only_its_owner_can_listen(tmp_path: Path) -> None:
     for name, text in zip(("private", "public"), new_pair(), strict=True):
         (tmp_path / name).write_bytes(text)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import resource
 import signal
 import threading
@@ -193,6 +195,23 @@ def test_a_full_disk_pauses_it_and_it_goes_on_in_step(studio: Studio) -> None:
     assert all(left in (0, value) and right in (0, -value) for value, (left, right) in enumerate(heard[:149], 1))
     assert heard[-1] == (200, -200)
     assert 0 < [left for left, _ in heard].count(0) <= sum(end - begin for begin, end in take.gaps)
+
+
+def test_a_disk_that_has_no_room_for_the_first_byte_may_have_some_later(
+        studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        take = studio.take()
+        studio.bank.speak(1, 2)
+        studio.writer.start()
+        until(lambda: ("one.wav", "paused") in [told[:2] for told in studio.told])
+        assert not take.path.exists()
+    until(lambda: ("one.wav", "resumed", "") in studio.told)
+    studio.writer.stop()
+    assert studio.heard(take.path) == [(1, 2)]
 
 
 def test_too_little_free_space_is_a_full_disk(tmp_path: Path, studio: Studio) -> None:
