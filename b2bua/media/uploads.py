@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Recordings sent away: the `uploads` thread, a loop of its own. What is to be sent lies on disk until it was.
 
-A server that refuses, stalls or dies costs its own recording a wait, and others nothing. Addresses are judged when the
-connection is made (`b2bua.web`); neither they nor passwords stand in logs and events.
+A server that refuses, stalls or dies costs recordings of its own account a wait, and others nothing. Addresses are
+judged when the connection is made (`b2bua.web`); neither they nor passwords stand in logs and events.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import random
 import threading
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,8 @@ from config.recordings import Recordings as Settings
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 4  # uploads at the same time
+AT_ONCE = 4  # uploads of one account at the same time
+SLOWEST = 8000  # bytes per second, after the first `timeout_s`; who takes less has failed
 REDIRECTS_MAX = 10  # KAZOO's
 _PIECE = 65536
 Json = dict[str, Any]
@@ -47,7 +49,7 @@ class Uploads:
         self._loop: asyncio.AbstractEventLoop  # from `start` on
         self._thread = threading.Thread(target=self._run, name="uploads", daemon=True)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots: dict[str | None, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
         self._clients: dict[bool, httpx.AsyncClient] = {}
 
     def start(self) -> None:
@@ -108,7 +110,7 @@ class Uploads:
             manifest = self._shelf.get(job["account_id"] or "none", job["id"])
             if manifest is None or _is_gone(path, job):
                 return
-            async with self._slots:
+            async with self._slots[job["account_id"]]:
                 why = await self._attempt(job, manifest)
             attempts = job["attempts"] + 1
             if why is None or attempts > upload.retries:
@@ -137,15 +139,17 @@ class Uploads:
         """None when it was taken, else why not (fit for logs)."""
         upload = self._settings.upload
         file = Path(job["file"])
-        headers = {"content-type": _content_type(manifest), "content-length": str(os.stat(file).st_size)}
         to_s3 = upload.s3 is not None and not job["url"]
         try:
+            size = os.stat(file).st_size
+            headers = {"content-type": _content_type(manifest), "content-length": str(size)}
             http = self._client(upload.private_addresses or to_s3)
-            if upload.s3 is not None and to_s3:
-                url, headers = signed(upload.s3, job["account_id"], file, headers)
-                return await self._put(http, "PUT", url, headers, file, redirects=0)
-            url = compose(job["url"], manifest, manifest["media_type"])
-            return await self._put(http, job["method"].upper(), url, headers, file, redirects=REDIRECTS_MAX)
+            async with asyncio.timeout(upload.timeout_s + size / SLOWEST):
+                if upload.s3 is not None and to_s3:
+                    url, headers = signed(upload.s3, job["account_id"], file, headers)
+                    return await self._put(http, "PUT", url, headers, file, redirects=0)
+                url = compose(job["url"], manifest, manifest["media_type"])
+                return await self._put(http, job["method"].upper(), url, headers, file, redirects=REDIRECTS_MAX)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             return f"{type(error).__name__}: {error}" if isinstance(error, httpx.ConnectError) else type(error).__name__
 

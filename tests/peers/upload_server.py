@@ -28,7 +28,8 @@ class Request:
 class UploadServer:
     """`plan` has one word per request, the last one goes for all that follow.
 
-    take; a status such as 503; `302 <location>`; stall (reads, never answers); die (cuts the connection amid the body)
+    take; a status such as 503; `302 <location>`; stall (reads, never answers); drip (answers
+    for ever); die (cuts the connection amid the body)
     """
 
     plan: list[str]
@@ -62,6 +63,10 @@ class UploadServer:
         if word == "stall":
             time.sleep(3)
             return
+        if word == "drip":
+            for letter in b"HTTP/1.1 200 OK\r\nX: y" + b"y" * 1000:
+                handler.wfile.write(bytes([letter]))
+                time.sleep(0.1)
         status, _, location = ("201", "", "") if word == "take" else word.partition(" ")
         if word == "take":
             headers = {key.lower(): value for key, value in handler.headers.items()}

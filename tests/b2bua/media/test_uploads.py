@@ -17,10 +17,11 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from b2bua.media import uploads
 from b2bua.media.manifest import new_id
 from b2bua.media.shelf import Shelf
 from b2bua.media.upload_url import compose
-from b2bua.media.uploads import Uploads
+from b2bua.media.uploads import AT_ONCE, Uploads
 from config.recordings import Recordings as Settings
 from tests.peers.upload_server import UploadServer, upload_server
 
@@ -65,14 +66,14 @@ class Office:
         finally:
             self.uploads.stop()
 
-    def send(self, url: str | None, method: str = "put", **facts: Any) -> str:
+    def send(self, url: str | None, method: str = "put", account_id: str = A, **facts: Any) -> str:
         recording_id = new_id(time.time())
-        folder = self.shelf.folder(A, recording_id)
+        folder = self.shelf.folder(account_id, recording_id)
         path = self.shelf.free_name(folder, f"{recording_id[7:]}.mp3", recording_id)
         path.write_bytes(SOUND)
-        manifest = {**FACTS, "id": recording_id, "media_type": "mp3", "status": "stored",
+        manifest = {**FACTS, "account_id": account_id, "id": recording_id, "media_type": "mp3", "status": "stored",
                     "tracks": [{"file": path.name, "bytes": len(SOUND)}], **facts}
-        self.shelf.put(A, manifest)
+        self.shelf.put(account_id, manifest)
         self.uploads.send(manifest, {"url": url, "method": method}, path)
         return recording_id
 
@@ -159,14 +160,24 @@ def test_a_private_address_is_not_sent_to(tmp_path: Path) -> None:
     assert server.attempts == 0
 
 
-def test_one_that_stalls_holds_up_no_other(tmp_path: Path) -> None:
+def test_servers_that_stall_hold_up_no_other_account(tmp_path: Path) -> None:
     with upload_server("stall") as slow, upload_server("take") as quick, Office(tmp_path).open() as office:
-        for _ in range(2):
+        for _ in range(3 * AT_ONCE):
             office.send(f"{slow.url}/in")
+        until(lambda: slow.attempts >= AT_ONCE)
         began_s = time.monotonic()
-        office.send(f"{quick.url}/in")
+        office.send(f"{quick.url}/in", account_id="b" * 32)
         quick.wait(1)
-    assert time.monotonic() - began_s < 3
+        assert time.monotonic() - began_s < 0.9  # the others are given up after 1 s
+        assert slow.attempts == AT_ONCE
+
+
+def test_a_server_that_takes_it_drop_by_drop_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "SLOWEST", 10 ** 6)
+    with upload_server("drip") as slow, Office(tmp_path, retries=0).open() as office:
+        office.send(f"{slow.url}/in")
+        (manifest,) = office.told_of("upload_failed")
+    assert manifest["error"] == "TimeoutError"
 
 
 def test_passwords_and_queries_are_in_no_log_and_no_event(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
