@@ -57,8 +57,8 @@ class _Backend(httpcore.AsyncNetworkBackend):
                 found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except TimeoutError:
             raise httpcore.ConnectTimeout(f"{host} is not resolved within {timeout:g} s") from None
-        except OSError as error:
-            raise httpcore.ConnectError(f"{host}: {error.strerror}") from None
+        except (OSError, UnicodeError) as error:  # the latter: what cannot be a name at all
+            raise httpcore.ConnectError(f"{host}: {getattr(error, 'strerror', None) or 'is no name'}") from None
         addresses = [str(item[4][0]) for item in found]
         if not all(is_public(address) for address in addresses):
             raise PrivateAddress(f"{host} is a private address")

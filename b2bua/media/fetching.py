@@ -25,6 +25,7 @@ from b2bua.web import client
 _REDIRECTS_MAX = 5
 _FRESH_S = 60.0  # where the server says nothing
 _FRESH_MAX_S = 86400.0  # whatever it says
+_SHOWN_MAX = 200  # characters of a URL in a message
 _FILES_MAX = 500  # kept at a time
 
 
@@ -39,7 +40,11 @@ class Fetcher:
 
     async def get(self, url: str) -> Path:
         """The file of this URL: ours while it is fresh, asked for again afterwards. Raises SoundError."""
-        file = self._folder / hashlib.sha256(url.encode()).hexdigest()[:40]
+        try:
+            urlsplit(url)
+            file = self._folder / hashlib.sha256(url.encode()).hexdigest()[:40]
+        except ValueError:
+            raise SoundError("what was asked for is no URL") from None
         known = _read(file)
         if known and self._clock() < known["fresh_until"]:
             return file
@@ -49,7 +54,7 @@ class Fetcher:
                 await self._fetch(http, url, file, known)
         except TimeoutError:
             raise SoundError(f"{shown(url)} was not fetched within {self._timeout_s:g} s (sounds.timeout_s)") from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             raise SoundError(f"{shown(url)} cannot be fetched: {error or type(error).__name__}") from None
         return file
 
@@ -103,7 +108,7 @@ class Fetcher:
 def shown(url: str) -> str:
     """A URL for people: without user, password and query, where secrets stand."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"[:_SHOWN_MAX]
 
 
 def _read(file: Path) -> dict[str, Any]:

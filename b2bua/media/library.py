@@ -71,8 +71,12 @@ class Library:
             return self.cache.of_file(file)
         root = self._directory.resolve()
         for suffix in _SUFFIXES:
-            file = (root / f"{'/'.join(words)}{suffix}").resolve()
-            if file.is_relative_to(root) and not file.is_relative_to(root / ACCOUNTS) and file.is_file():
+            try:
+                file = (root / f"{'/'.join(words)}{suffix}").resolve()
+                is_there = file.is_relative_to(root) and not file.is_relative_to(root / ACCOUNTS) and file.is_file()
+            except (OSError, ValueError):  # longer than a name may be, or with a zero in it
+                continue
+            if is_there:
                 return self.cache.of_file(file)
         raise SoundError(f"there is no sound {name[:100]!r}")
 

@@ -23,6 +23,7 @@ from dsp.tones import to_int16
 
 _BLOCK = 65536  # frames decoded at once
 _RATES_HZ = (4000, 192000)
+_ONCE = "once-"  # the names of what is to be forgotten begin so
 _VERSION = 1  # of what is kept: raise it when the making changes
 
 Floats = NDArray[np.float32]
@@ -38,6 +39,8 @@ class SoundCache:
 
     def __init__(self, folder: Path, rate_hz: int, max_bytes: int, max_s: float) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        for left in (*folder.glob("*.part"), *folder.glob(f"{_ONCE}*")):  # by a process that died
+            left.unlink(missing_ok=True)
         self.folder, self.rate_hz, self.max_bytes, self.max_s = folder, rate_hz, max_bytes, max_s
 
     def of_file(self, source: Path) -> Sound:
@@ -63,11 +66,16 @@ class SoundCache:
 
     def kept(self, key: str, make: Callable[[], Iterable[NDArray[np.int16]]]) -> Sound:
         """The sound of this key; `make` gives its samples, in blocks, where there is none yet. Raises SoundError."""
-        file = self._file(key)
-        if (sound := self.find(key)) is None:
-            self._write(file, make())
-            self._tidy(file)
-            sound = opened(file)
+        return self.find(key) or self._made(self._file(key), make)
+
+    def once(self, make: Callable[[], Iterable[NDArray[np.int16]]]) -> Sound:
+        """A sound that nobody finds again; who asked for it removes the file. Raises SoundError."""
+        return self._made(self.folder / f"{_ONCE}{os.urandom(16).hex()}.wav", make)
+
+    def _made(self, file: Path, make: Callable[[], Iterable[NDArray[np.int16]]]) -> Sound:
+        self._write(file, make())
+        self._tidy(file)
+        sound = opened(file)
         if sound is None or sound.seconds == 0:
             file.unlink(missing_ok=True)
             raise SoundError("there is no sound in it")

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Text made into sound by the operator's engines: a program or an HTTP service. The workshop's loop.
 
-Text reaches a program by its standard input, never by a shell or an argument. What was spoken once is kept.
+Text reaches a program by its standard input, never by a shell or an argument. What was spoken once is kept, unless
+it is private.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from config.speech import Speech as Settings
 log = logging.getLogger(__name__)
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")  # of a voice or a language: it becomes part of an argument
+FORGET_S = 10.0  # the file of what is not to be kept; who plays it has mapped it at once
 _SAID_MAX = 300  # of what a program complains
 _SOUND_MAX = 50_000_000  # bytes of an answer
 
@@ -40,10 +42,12 @@ class Speech:
         self.language = settings.language
 
     async def speak(self, text: str, *, language: str | None = None, voice: str = "female",
-                    engine: str | None = None) -> Sound:
+                    engine: str | None = None, keep: bool = True) -> Sound:
         """As of the protocol. SIP thread; cancelling it kills the program."""
         if not text.strip():
             raise SoundError("there is no text")
+        if not text.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise SoundError("the text has half characters in it (surrogates)")
         if len(text) > self._settings.max_chars:
             raise SoundError(f"the text has {len(text)} characters, more than {self._settings.max_chars} "
                              "(speech.max_chars)")
@@ -51,11 +55,11 @@ class Speech:
         chosen = self._settings.engines[name]
         words = {"language": _word("language", language or self.language, chosen.languages),
                  "voice": _word("voice", voice, chosen.voices)}
-        return await self._workshop.run(self._speak(name, chosen, words, text))
+        return await self._workshop.run(self._speak(name, chosen, words, text, keep))
 
-    async def _speak(self, name: str, engine: Engine, words: Mapping[str, str], text: str) -> Sound:
+    async def _speak(self, name: str, engine: Engine, words: Mapping[str, str], text: str, keep: bool) -> Sound:
         key = f"speech {name} {engine!r} {sorted(words.items())} {text}"
-        known = await self._workshop.compute(self._cache.find, key)
+        known = await self._workshop.compute(self._cache.find, key) if keep else None
         if known is not None:
             return known
         file = self._cache.folder / f"spoken-{os.urandom(8).hex()}.part"
@@ -63,13 +67,22 @@ class Speech:
             async with asyncio.timeout(self._settings.timeout_s), self._turn:
                 await (_ask(engine, words, text, file, self._settings.timeout_s) if engine.url
                        else _run(engine, words, text, file))
-            return await self._workshop.compute(self._cache.kept, key, lambda: decoded(file, self._cache.rate_hz))
+            return await self._ready(key if keep else None, file)
         except TimeoutError:
             raise SoundError(f"{name} did not speak within {self._settings.timeout_s:g} s (speech.timeout_s)") from None
         except SoundError as error:
             raise SoundError(f"{name}: {error}") from None
         finally:
             file.unlink(missing_ok=True)
+
+
+    async def _ready(self, key: str | None, spoken: Path) -> Sound:
+        """What the engine spoke, ready to be played; without a key it is forgotten soon."""
+        if key is not None:
+            return await self._workshop.compute(self._cache.kept, key, lambda: decoded(spoken, self._cache.rate_hz))
+        sound = await self._workshop.compute(self._cache.once, lambda: decoded(spoken, self._cache.rate_hz))
+        asyncio.get_running_loop().call_later(FORGET_S, sound.file.unlink, True)
+        return sound
 
 
 def _word(kind: str, value: str, table: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from b2bua.metaflows.context import Context, Outcome, Report
 
 Who = Literal["self", "peer", "both"]
 KEYS = "0123456789*#"
+SOUNDS_MAX = 8  # that one leg may hear at a time; the sources are there for all calls
 
 
 def listeners(context: Context, who: str) -> list[Leg]:
@@ -34,6 +35,8 @@ async def announce(context: Context, sound: Sound, who: str, *, keys: str = KEYS
     if player is None:
         return Report(Outcome.UNAVAILABLE, "there is no player")
     legs = listeners(context, who)
+    if any(len(player.playing(leg)) >= SOUNDS_MAX for leg in legs):
+        return Report(Outcome.FAILED, f"{SOUNDS_MAX} sounds are being played to this leg already")
     playings = [player.start(context.call, leg, sound, loop=loop) for leg in legs]
     ends = [asyncio.ensure_future(playing.wait()) for playing in playings]
     pressed = [asyncio.ensure_future(_pressed(leg, keys)) for leg in {*legs, context.leg}] if keys else []

@@ -33,7 +33,7 @@ class Say(Data):
 
 
 async def run(context: Context, data: Say) -> Report:
-    """Put it into words, and speak them; any key ends it."""
+    """Put it into words, and speak them; any key ends it. Numbers of people are kept nowhere."""
     speech = context.parts.speech
     if speech is None:
         return Report(Outcome.UNAVAILABLE, "there is no speech engine")
@@ -44,4 +44,4 @@ async def run(context: Context, data: Say) -> Report:
     except ValueError as error:
         return Report(Outcome.FAILED, f"say {kind}: {error}")
     return await speak(context, saying.words, language=saying.language, voice="female", engine=None, leg=data.leg,
-                       keys=KEYS)
+                       keys=KEYS, keep=False)

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 from pydantic import Field
 
@@ -12,6 +14,8 @@ from b2bua.metaflows.context import Context, Outcome, Report, VoiceError, Voices
 from b2bua.metaflows.model import Data
 
 HOOK_SEMITONES = {"1": -1.0, "3": 1.0}  # with hook_dtmf; 2 takes it back to where it began
+
+_hooks: WeakKeyDictionary[Leg, asyncio.Task[None]] = WeakKeyDictionary()  # watching keys, by the leg they change
 
 
 class SoundTouch(Data):
@@ -33,7 +37,10 @@ async def run(context: Context, data: SoundTouch) -> Report:
     if voices is None:
         return Report(Outcome.UNAVAILABLE, "voices cannot be changed here")
     if data.action == "stop":
-        changed = [one for one in (context.leg, context.peer) if one is not None and voices.restore(one)]
+        parties = [one for one in (context.leg, context.peer) if one is not None]
+        for one in parties:
+            _end_hook(one)
+        changed = [one for one in parties if voices.restore(one)]
         return Report(Outcome.DONE, "" if changed else "nothing was changed")
     if data.action is None or leg is None:
         return Report(Outcome.FAILED, "sound_touch: there is no action" if leg is not None else "there is no partner")
@@ -42,9 +49,17 @@ async def run(context: Context, data: SoundTouch) -> Report:
         voices.change(context.call, leg, data.pitch * data.rate * 2 ** octaves, 1 / (data.rate * data.tempo))
     except (VoiceError, ValueError) as error:
         return Report(Outcome.FAILED, f"sound_touch: {error}")
+    _end_hook(leg)
     if data.hook_dtmf:
-        context.call.task(_hook(context, leg, data, voices, octaves), "sound_touch by keys")
+        _hooks[leg] = context.call.task(_hook(context, leg, data, voices, octaves), "sound_touch by keys")
     return Report(Outcome.DONE)
+
+
+def _end_hook(leg: Leg) -> None:
+    """Keys that were to change this voice do so no more."""
+    hook = _hooks.pop(leg, None)
+    if hook is not None:
+        hook.cancel()
 
 
 async def _hook(context: Context, leg: Leg, data: SoundTouch, voices: Voices, octaves: float) -> None:

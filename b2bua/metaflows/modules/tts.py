@@ -38,13 +38,13 @@ async def run(context: Context, data: Tts) -> Report:
 
 
 async def speak(context: Context, text: str, *, language: str | None, voice: str, engine: str | None, leg: str,
-                keys: str) -> Report:
-    """Have it spoken, and play that."""
+                keys: str, keep: bool = True) -> Report:
+    """Have it spoken, and play that. keep: may its sound stay in the cache?"""
     speech = context.parts.speech
     if speech is None:
         return Report(Outcome.UNAVAILABLE, "there is no speech engine")
     try:
-        sound = await speech.speak(text, language=language, voice=voice, engine=engine)
+        sound = await speech.speak(text, language=language, voice=voice, engine=engine, keep=keep)
     except SoundError as error:
         log.warning("call %s: nothing is said: %s", context.call.id, error)
         return Report(Outcome.FAILED, str(error))

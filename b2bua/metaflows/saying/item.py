@@ -47,9 +47,9 @@ class Item:
             if re.fullmatch(r"\d{5,12}", self.text):
                 return datetime.fromtimestamp(int(self.text), self.now.tzinfo)
             found = datetime.fromisoformat(self.text)
+            return found.astimezone(self.now.tzinfo) if found.tzinfo else found.replace(tzinfo=self.now.tzinfo)
         except (ValueError, OverflowError, OSError):
             raise ValueError("the text is no date: seconds since 1970, or 2026-11-23T09:30") from None
-        return found.astimezone(self.now.tzinfo) if found.tzinfo else found.replace(tzinfo=self.now.tzinfo)
 
     @property
     def duration_s(self) -> int:

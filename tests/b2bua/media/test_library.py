@@ -82,7 +82,8 @@ async def test_an_account_has_its_own_media_and_nobody_elses(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["", "no-such", "../secret.wav", "/etc/passwd", "tone_stream://x", "file:///etc/passwd",
-                                  "broken", "empty", "long"])
+                                  "broken", "empty", "long", "a" * 300, "x\0y", "\ud800", "http://[bad",
+                                  "http://a..b/", f"http://{'y' * 70}.z/", "http://\ud800/"])
 async def test_what_cannot_be_played_says_so(tmp_path: Path, name: str) -> None:
     write(tmp_path / "secret.wav")
     write(tmp_path / "sounds" / "long.wav", seconds=3.0)

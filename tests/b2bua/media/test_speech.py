@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from b2bua.calls.sounds import SoundError
+from b2bua.media import speech as speech_module
 from b2bua.media.preparing import SoundCache
 from b2bua.media.speech import Speech
 from b2bua.media.workshop import Workshop
@@ -68,7 +69,8 @@ async def test_F77_an_engine_speaks_with_voice_and_language_and_only_once(tmp_pa
 
 
 @pytest.mark.parametrize(("text", "words", "why"), [
-    ("", {}, "no text"), ("x" * 3000, {}, "max_chars"), ("hi", {"voice": "a b"}, "is no voice"),
+    ("", {}, "no text"), ("x\ud800", {}, "half characters"), ("x" * 3000, {}, "max_chars"),
+    ("hi", {"voice": "a b"}, "is no voice"),
     ("hi", {"language": "-x"}, "is no language"), ("fail", {}, "no such voice"),
     ("hi", {"engine": "gone"}, "cannot be started"), ("hi", {"engine": "web"}, "cannot be asked"),
     ("sleep", {}, "within 0.6 s")])
@@ -76,6 +78,26 @@ async def test_F77_what_cannot_be_spoken_says_why(tmp_path: Path, text: str, wor
     with speech(tmp_path, timeout_s=0.6) as speaker, pytest.raises(SoundError, match=why):
         await speaker.speak(text, **words)
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+async def test_what_is_private_is_spoken_anew_and_its_sound_is_gone_soon(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speech_module, "FORGET_S", 0.2)
+    with speech(tmp_path) as speaker:
+        one = await speaker.speak("4 1 1 1", keep=False)
+        assert one.file.exists()
+        assert (await speaker.speak("4 1 1 1", keep=False)).file != one.file
+        assert len(said(tmp_path)) == 2
+        async with asyncio.timeout(3):
+            while list((tmp_path / "cache").iterdir()):  # noqa: ASYNC110 - another thread
+                await asyncio.sleep(0.02)
+
+
+def test_what_a_process_that_died_was_making_is_removed(tmp_path: Path) -> None:
+    for name in ("once-1.wav", "spoken-1.part", "0a.wav"):
+        (tmp_path / name).touch()
+    SoundCache(tmp_path, 16000, 10 ** 8, 60)
+    assert [path.name for path in tmp_path.iterdir()] == ["0a.wav"]
 
 
 async def test_who_waits_no_more_ends_the_program(tmp_path: Path) -> None:

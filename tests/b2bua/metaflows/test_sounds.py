@@ -13,6 +13,7 @@ import pytest
 from b2bua.calls.call import Call
 from b2bua.calls.leg import Leg, LegState
 from b2bua.calls.sounds import Sound, SoundError
+from b2bua.metaflows.announce import SOUNDS_MAX
 from b2bua.metaflows.context import Outcome
 from b2bua.metaflows.executor import report_node
 from tests.b2bua.metaflows.stage import Stage, Talk, settled
@@ -25,9 +26,11 @@ class FakeSpeech:
 
     language: str = "en-us"
     asked: list[tuple[str, str | None, str, str | None]] = field(default_factory=list)
+    kept: list[bool] = field(default_factory=list)
 
     async def speak(self, text: str, *, language: str | None = None, voice: str = "female",
-                    engine: str | None = None) -> Sound:
+                    engine: str | None = None, keep: bool = True) -> Sound:
+        self.kept.append(keep)
         self.asked.append((text, language, voice, engine))
         if text in ("", "mute"):
             raise SoundError("the engine is broken")
@@ -217,6 +220,48 @@ async def test_F79_keys_change_the_pitch_while_it_is_hooked_to_them() -> None:
     assert theatre.voices.now == {}
     assert (await theatre.does("sound_touch", action="start", pitch=5)).outcome is Outcome.FAILED
     assert (await theatre.does("sound_touch")).outcome is Outcome.FAILED
+
+
+@in_no_time
+async def test_F79_keys_count_once_however_often_it_was_started_and_not_without_the_hook() -> None:
+    theatre = Theatre()
+    talk = await theatre.open()
+    for _ in range(3):
+        await theatre.does("sound_touch", action="start", hook_dtmf=True)
+    talk.b.press("3")
+    await settled()
+    assert theatre.voices.now[talk.b.id][0] == pytest.approx(2 ** (1 / 12), abs=0.001)
+    await theatre.does("sound_touch", action="stop")
+    await theatre.does("sound_touch", action="start", pitch=1.5)
+    talk.b.press("3")
+    await settled()
+    assert theatre.voices.now[talk.b.id][0] == 1.5
+
+
+@in_no_time
+async def test_one_leg_cannot_take_all_that_can_be_played() -> None:
+    theatre = Theatre()
+    await theatre.open()
+    playing = [asyncio.ensure_future(theatre.does("play", id="x")) for _ in range(SOUNDS_MAX)]
+    await settled()
+    refused = await theatre.does("play", id="x")
+    assert (refused.outcome, len(theatre.stage.player.made)) == (Outcome.FAILED, 2 * SOUNDS_MAX)
+    assert "already" in refused.reason
+    for one in theatre.stage.player.made:
+        one.stop()
+    assert {report.outcome for report in await asyncio.gather(*playing)} == {Outcome.INTERRUPTED}
+
+
+@in_no_time
+async def test_what_say_speaks_is_kept_nowhere() -> None:
+    theatre = Theatre()
+    await theatre.open()
+    for module, kept in (("say", False), ("tts", True)):
+        task = asyncio.ensure_future(theatre.does(module, text="42"))
+        await settled()
+        assert theatre.speech.kept[-1] is kept
+        theatre.stage.player.made[-1].finish()
+        await task
 
 
 @in_no_time
