@@ -113,6 +113,8 @@ class Listener:
 
     def _until_next(self) -> float:
         """Seconds until the next tick has been written, so that nothing waits for us."""
+        if not self._ears:
+            return FRAME_S  # nothing is written for us, and the bank's clock may stand still
         due_s = self._bank.tick_at_s() + FRAME_S + WRITTEN_S - time.monotonic()
         return min(max(due_s, WRITTEN_S), FRAME_S / 2)
 
