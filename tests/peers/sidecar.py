@@ -36,7 +36,7 @@ METAFLOWS = {
         "5": {"module": "hold_control"},
         "6": {"module": "move"},
         "61": {"module": "move", "data": {"dial_strategy": "single"}},
-        "7": {"module": "park"},
+        "62": {"module": "park"},
         "0": {"module": "intercept", "data": {"target_type": "number", "target_id": "3001"}},
         "1": {"module": "callflow", "data": {"id": "3001"}},
     },
@@ -47,7 +47,7 @@ METAFLOWS = {
 
 
 def seed_document() -> dict[str, Any]:
-    """One account: *9 records, *8 hangs up, *4 holds, *5 holds in SIP, *6 moves, *7 parks, *3 and a place fetches,
+    """One account: *9 records, *8 hangs up, *4 holds, *5 holds in SIP, *6 moves, *62 parks, *3 and a place fetches,
     *0 and *1 go to 3001, *2 and a number transfers, *# and a number asks first.
 
     The devices 1001 and 1002 have codes; 3001 and 7001 have none, and belong to the same user as 1001.

@@ -31,10 +31,10 @@ def api(stage: Stage, method: str, path: str, data: Any = None, **envelope: Any)
 
 @contextmanager
 def parked(stage: Stage, folder: Path) -> Iterator[tuple[Phone, Phone]]:
-    """B has parked A by *7 at 701 and is free again; A hears music. (A, B)."""
+    """B has parked A by *62 at 701 and is free again; A hears music. (A, B)."""
     with talking(stage) as talk:
         talk.b.tone(B_HZ)
-        talk.b.digits("*7")
+        talk.b.digits("*62")
         talk.b.wait("state", state="disconnected")
         assert_hears_music(talk.a, folder / "parked.wav", B_HZ)
         yield talk.a, talk.b
