@@ -160,10 +160,12 @@ def test_F102_a_device_that_declines_leaves_the_two_together(stage: Stage, tmp_p
         talk.b.wait("state", state="disconnected")
 
 
-@pytest.mark.parametrize("how", ["", "-by-inactive"])
-def test_a_hold_by_sendonly_or_inactive_has_our_music_and_no_reinvite_for_the_partner(stage: Stage, how: str) -> None:
+@pytest.mark.parametrize("scenario", ["caller-holds-and-resumes-expect-200",
+                                      "caller-holds-by-inactive-and-resumes-expect-200"])
+def test_a_hold_by_sendonly_or_inactive_has_our_music_and_no_reinvite_for_the_partner(stage: Stage,
+                                                                                      scenario: str) -> None:
     device = stage.device()
-    stage.calling(f"caller-holds{how}-and-resumes-expect-200", DESK, talk_ms=1500).finish()
+    stage.calling(scenario, DESK, talk_ms=1500).finish()
     assert len(find(device.finish(), "INVITE")) == 1
     heard = device.rtp.heard()
     assert max(tone_dbm0(heard, hz) for hz in NOTES_HZ) > AUDIBLE_DBM0

@@ -129,8 +129,10 @@ def test_PB33_an_invite_with_replaces_takes_the_callers_place(stage: Stage) -> N
     first = stage.caller("caller-answered-expect-bye-from-pbx")
     other.plays(CALLED_HZ, talk)
     replaces = dialog_of(first.sipp.wait_message("ACK"))
-    for code, value in ((481, "x@y;to-tag=1;from-tag=2"), (486, f"{replaces};early-only"), (400, "x@y")):
-        stage.calling(f"caller-replaces-expect-{code}", keys={"replaces": value}).finish()
+    for scenario, value in (("caller-replaces-expect-481", "x@y;to-tag=1;from-tag=2"),
+                            ("caller-replaces-expect-486", f"{replaces};early-only"),
+                            ("caller-replaces-expect-400", "x@y")):
+        stage.calling(scenario, keys={"replaces": value}).finish()
     stage.calling("caller-replaces-expect-403", PBX, keys={"replaces": replaces}).finish()
     new = stage.caller("caller-replaces-expect-200-then-bye", keys={"replaces": replaces}, talk_ms=2500)
     new.plays(TARGET_HZ, talk)
