@@ -45,14 +45,16 @@ class Ear:
     def event_heard(self, digit: str, stamp_ms: int, duration_ms: int, update: bool, end: bool) -> None:
         """From onDtmfEvent (RFC 4733). One event has one timestamp; PJSIP alone would take `11` for one long `1`."""
         key = FLASH if digit == "R" else digit
-        again = stamp_ms != self._event_stamp_ms and not self._goes_on(key, stamp_ms, duration_ms)
-        if again or not update:
+        has_moved = stamp_ms != self._event_stamp_ms
+        goes_on = has_moved and self._goes_on(key, stamp_ms, duration_ms)  # to PJSIP a next segment is a new event
+        is_new = not goes_on and (has_moved or not update)
+        if is_new:
             self._segments_ms = 0
-        elif duration_ms < self._event[1] and stamp_ms != self._event_stamp_ms:
+        elif duration_ms < self._event[1] and has_moved:
             self._segments_ms += self._event[1]
         self._event, self._event_stamp_ms = (key, duration_ms, end), stamp_ms
         duration_ms += self._segments_ms
-        if not update or again:
+        if is_new:
             self._keys.begin(key, Source.RFC4733, duration_ms, relay.passed(self._leg, key, stamp_ms),
                              relay.event_at_s(self._leg, key, stamp_ms))
         elif not end:
