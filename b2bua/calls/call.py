@@ -40,8 +40,6 @@ from b2bua.calls.timeline import Side, Timeline
 
 __all__ = ["Call", "CallState", "Guard"]
 
-
-
 Guard = Callable[[Leg, LegEvent], bool]
 
 
@@ -131,8 +129,13 @@ class Call:
         if other is not None and other.state is LegState.UP:
             if old.is_holding:
                 other.hold(False)
-            if other.is_holding:
-                self._pass_on(other, Held(True))
+            self.keep_holds()
+
+    def keep_holds(self) -> None:
+        """Who of the pair is holding holds the other one, whoever that is now."""
+        for leg in (self.a, self.b):
+            if leg is not None and leg.is_holding and leg.state is LegState.UP:
+                self._pass_on(leg, Held(True))
 
     def join(self) -> None:
         """Let the pair hear each other: whatever hold there was is over."""

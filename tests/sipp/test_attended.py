@@ -2,7 +2,7 @@
 """Attended transfer with real phones, every row of its table: who hears whom afterwards, told by frequency.
 
 The transferor is 1001 at the PBX and has called the trunk (the other direction, and the far ends that misbehave, are in
-test_attended_sipp). The phones live through all rows; each row is a call of its own.
+test_codes). The phones live through all rows; each row is a call of its own.
 """
 
 from __future__ import annotations
@@ -156,3 +156,13 @@ def test_PB29_who_hears_whom_after_each_row(trio: Trio, row: Any) -> None:
     if event is Happens.EARLY_MEDIA:
         hears["transferor"] = {"target"}
     trio.settles(hears)
+
+
+def test_PB29_a_phones_own_hold_of_the_consultation_ends_with_it(trio: Trio) -> None:
+    trio.begin()
+    trio.comes(Happens.ANSWERED, State.RINGING)
+    trio.settles(BEFORE[Happens.ANSWERED])
+    trio.transferor.hold()
+    trio.settles({"target": set()})
+    trio.comes(Happens.TRANSFEROR_ENDS, State.CONSULTING)
+    trio.settles({"transferor": GONE, "transferee": {"target"}, "target": {"transferee"}})

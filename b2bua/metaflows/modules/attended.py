@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from b2bua.calls import reason as reasons
 from b2bua.calls.conference import Conference
@@ -37,20 +36,7 @@ from b2bua.metaflows.modules.errand import Errand, failed
 from b2bua.metaflows.modules.keypad import Keypad
 from b2bua.metaflows.modules.referral import hand_over, may_hand_over
 from b2bua.metaflows.modules.waiting import Waiting
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the code asks for.
-
-    takeback, merge  digits of the transferor; empty: there is no such code
-    moh, ringback    sounds for transferee and transferor; None: the usual ones
-    """
-
-    takeback: str = "*1"
-    merge: str = "*3"
-    moh: str | None = None
-    ringback: str | None = None
+from b2bua.metaflows.modules.wishes import Wishes
 
 
 class Attended:
@@ -204,9 +190,12 @@ class Attended:
         self._waiting.hush(self._transferor)
         self._waiting.music()
         self._call.path.join(self._transferor, self._target)
+        self._transferor.hold(self._target.is_holding)
+        self._target.hold(self._transferor.is_holding)
 
     def _merge(self) -> None:
         assert self._target is not None
+        self._end_holds()
         self._waiting.end()
         self._call.path.part()
         legs = (self._transferor, self._transferee, self._target)
@@ -220,6 +209,7 @@ class Attended:
         assert self._target is not None
         self._close_conference()
         self._waiting.end()
+        self._end_holds()
         self._call.replace(self._transferor, self._target)
         self._errand.let_go()
         self._errand.introduce(self._transferee, self._target)
@@ -234,13 +224,21 @@ class Attended:
     def _restore(self) -> None:
         self._close_conference()
         self._waiting.end()
+        self._end_holds()
         self._call.join()
+        self._call.keep_holds()
         if self._target is not None:
             self._target.hangup(reasons.HANGUP)
 
     def _release(self) -> None:
         self._waiting.end()
         self._end = EndReason.from_code(self._code, self._report.reason) if self._code >= 300 else reasons.HANGUP
+
+    def _end_holds(self) -> None:
+        """A hold of the consultation ends with it."""
+        for leg in (self._transferor, self._target):
+            if leg is not None:
+                leg.hold(False)
 
     def _close_conference(self) -> None:
         if self._conference is not None:

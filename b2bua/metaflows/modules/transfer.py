@@ -13,9 +13,10 @@ from pydantic import Field, WithJsonSchema
 from b2bua.calls.call import CallState
 from b2bua.metaflows.context import Context, Outcome, Report
 from b2bua.metaflows.model import Data, extension
-from b2bua.metaflows.modules.attended import Attended, Wishes
+from b2bua.metaflows.modules.attended import Attended
 from b2bua.metaflows.modules.blind import Blind
 from b2bua.metaflows.modules.errand import Errand
+from b2bua.metaflows.modules.wishes import Wishes
 from b2bua.metaflows.permit import ForbiddenError
 
 SENTINEL = "no_match"  # KAZOO's stored default of `captures`: nothing was captured

@@ -61,6 +61,10 @@ class Scene:
             (other.port, leg.port) in mixer.connected or frozenset((other, leg)) in mixer.relayed)}
         return heard | {playing.sound.file.name for playing in self.stage.player.playing(leg)}
 
+    def holds(self, leg: FakeLeg) -> bool:
+        """Do we hold it?"""
+        return [one for one in leg.told if one[0] == "hold"][-1:] == [("hold", True)]
+
     def scene(self) -> dict[str, set[str] | str]:
         """Everybody: what they hear, or `gone`."""
         legs = {"transferor": self.transferor, "transferee": self.transferee, "target": self.target}

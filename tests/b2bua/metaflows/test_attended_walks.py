@@ -90,6 +90,7 @@ def test_PB29_random_walks_strand_nobody(steps: list[str]) -> None:
         assert len(live) in (0, 2), [leg.id for leg in live]
         if live:
             assert scene.stage.mixer.hears(*live)
+            assert [scene.holds(leg) for leg in live] == [leg.is_holding for leg in reversed(live)]
             assert set(live) == scene.call.legs == {scene.call.a, scene.call.b}
         else:
             assert scene.stage.exchange.calls == {}
