@@ -148,21 +148,23 @@ class Stay:
         return True
 
     async def _rung(self, targets: Sequence[Target]) -> None:
-        """Ring these, if any; whoever fetches meanwhile makes them stop."""
+        """Ring these, if any."""
         if not targets:
             return
         self.call.publish("call.park_returned", leg_id=self.parked.id, slot=self.slot)
-        ring = asyncio.create_task(self.rung_for(targets, self._lot.rules.ring_s))
+        await self.rung_for(targets, self._lot.rules.ring_s)
+
+    async def rung_for(self, targets: Sequence[Target], ring_s: float) -> Report:
+        """Ring somebody, who then talks to the parked party; whoever fetches it meanwhile makes them stop."""
+        takeover = Takeover(self.call, self._context.parts, self.parker, targets, ring_s=ring_s)
+        ring = asyncio.create_task(takeover.guarded())
         fetched = asyncio.create_task(self._hold.taken.wait())
         try:
             await asyncio.wait((ring, fetched), return_when=asyncio.FIRST_COMPLETED)
+            return ring.result() if ring.done() else Report(Outcome.FAILED, "somebody else has fetched the party")
         finally:
             ring.cancel()
             fetched.cancel()
-
-    async def rung_for(self, targets: Sequence[Target], ring_s: float) -> Report:
-        """Ring somebody, who then talks to the parked party."""
-        return await Takeover(self.call, self._context.parts, self.parker, targets, ring_s=ring_s).guarded()
 
     def fetch(self, leg: Leg) -> bool:
         """This leg has come for the party; False: it came too late. Its own call ends without it."""

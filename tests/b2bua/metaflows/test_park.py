@@ -169,6 +169,22 @@ async def test_an_intercept_of_the_parked_leg_rings_a_device_for_it() -> None:
     assert slots(stage) == []
 
 
+@in_no_time
+async def test_who_fetches_while_an_intercept_rings_makes_it_stop() -> None:
+    stage = stage_of()
+    talk = await parked(stage)
+    node = {"module": "intercept", "data": {"target_type": "device", "target_id": "d1002"}}
+    run = asyncio.create_task(report_node(talk.call, talk.a, node, stage.parts))
+    await settled()
+    rung = stage.dialer.legs[-1]
+    other = await stage.talk(caller="2001", number="1002")
+    other.b.press("*5701")
+    assert (await run).outcome is Outcome.FAILED
+    await settled()
+    assert stage.mixer.hears(talk.a, other.b)
+    assert (rung.state, rung.hung_up) == (LegState.ENDED, ELSEWHERE)
+
+
 # -- nobody fetches -----------------------------------------------------------------------------------------------
 
 
