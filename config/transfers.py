@@ -29,7 +29,8 @@ class TransferRules(Model):
 
     def refuse(self, number: str) -> str | None:
         """Why this number is none to transfer to; None: it may be."""
-        if any(re.fullmatch(pattern, number) for pattern in self.deny):
+        spellings = {number, re.sub(r"[-.() ]", "", number)}  # a PBX may drop visual separators (RFC 3966 section 3)
+        if any(re.fullmatch(pattern, spelling) for pattern in self.deny for spelling in spellings):
             return "the number is forbidden for transfers"
         if self.allow and not any(re.fullmatch(pattern, number) for pattern in self.allow):
             return "the number is not among those allowed for transfers"
