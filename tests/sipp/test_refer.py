@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.peers.messages import SipMessage, find
+from tests.peers.phone import Phone
 from tests.peers.rtp import Track
 from tests.peers.sound import dominant_hz
 from tests.sipp.conftest import DESK, PBX, RELAYING, TRUNK, Device, Stage
@@ -80,15 +81,18 @@ def test_PB32_a_busy_target_and_a_forbidden_one_leave_the_two_together(stage: St
 
 
 def test_a_caller_that_hangs_up_after_its_refer_has_transferred(stage: Stage) -> None:
-    target = stage.device("pbx-answers-expect-bye", PBX)
     other = stage.device("pbx-hangs-up-expect-200", DESK, talk_ms=3500)
-    caller = stage.calling("caller-refers-and-hangs-up-expect-200", service="3001", keys={"target": "1003"})
-    other.plays(CALLED_HZ, talk)
-    target.plays(TARGET_HZ, talk)
-    caller.finish()
-    wait_hears(other, TARGET_HZ)
-    other.finish()
-    target.finish()
+    with Phone.open(PBX, stage.ports[PBX]) as target:
+        target.tone(TARGET_HZ)
+        caller = stage.calling("caller-refers-and-hangs-up-expect-200", service="3001", keys={"target": "1003"})
+        other.plays(CALLED_HZ, talk)
+        target.wait("incoming")
+        target.answer(180)
+        caller.finish()
+        target.answer()
+        wait_hears(other, TARGET_HZ)
+        other.finish()
+        target.wait("state", 10, state="disconnected")
 
 
 def test_refer_sub_false_is_obeyed_and_bad_refers_are_refused(stage: Stage) -> None:
