@@ -3,7 +3,7 @@
 
 That is: not the other party, no log, event or webhook. Codes are still heard, for one of them ends it. The sound to the
 other party goes on, but for a leg whose digits are tones in its sound, and where `sound` says that it shall not. Turned
-on and off it tells the world, by whom and how many digits came. SIP thread.
+on and off it tells the world, by whom and how many digits came. SIP thread, where nothing else is said.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Mask:
         """From now on. Put on again it takes the new limits.
 
         time_s  it is lifted by itself after so long, and
-        digits  after so many presses
+        digits  after so many presses from now on
         sound   neither hears the other meanwhile
         """
         self._left, self._sound = digits, sound
@@ -78,11 +78,17 @@ class Mask:
         self._silent = silent
         self._call.ears.changed()
 
+    def silences(self, leg: Leg) -> bool:
+        """Does nobody hear this leg at present? Any thread."""
+        return leg in self._silent
+
     def pressed(self, leg: Leg, digit: Digit) -> Digit:
         """A key went down: it passes for one that the other party has got already, so nobody sends it on."""
         if not self.is_on:
             return digit
         self._digits += 1
+        if self._left is not None:
+            self._left -= 1
         self._hidden.add((leg, digit.digit))
         return replace(digit, passed=True)
 
@@ -91,7 +97,7 @@ class Mask:
         if (leg, digit.digit) not in self._hidden:
             return digit
         self._hidden.discard((leg, digit.digit))
-        if self.is_on and self._left is not None and self._digits >= self._left and not self._hidden:
+        if self.is_on and self._left is not None and self._left <= 0 and not self._hidden:
             self.lift({"by": "digits"})
         return replace(digit, passed=True)
 

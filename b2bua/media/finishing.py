@@ -126,6 +126,7 @@ class Finishing:
             if isinstance(item, dict):
                 replace_text(note, json.dumps(item))
             self._finish(copy.deepcopy(manifest), document["orders"], note)
+            self._troubled.discard(recording_id)
         except (OSError, RuntimeError) as error:
             log.error("recording %s is not finished yet: %s", recording_id, error)
             if recording_id not in self._troubled:

@@ -59,7 +59,7 @@ class Take:
     end     tick at which it was stopped, None while it runs
     masked  spans of ticks that are silence whatever was said; replaced whole by the SIP thread
     told    called on the writer thread: (take, what, why)
-    gaps    spans of ticks that could not be written; the writer's own until `closed` was told
+    gaps    spans of ticks that could not be written, apart and in order; the writer's own until `closed` was told
     """
 
     path: Path
@@ -81,6 +81,13 @@ class Take:
     def duration_s(self) -> float:
         """Seconds written."""
         return (self.next - self.begin) * FRAME_S
+
+    def lose(self, begin: int, end: int) -> None:
+        """These ticks are not all there; told of twice (by channels, by tries) they count once."""
+        if self.gaps and begin <= self.gaps[-1][1]:
+            last_begin, last_end = self.gaps.pop()
+            begin, end = min(begin, last_begin), max(end, last_end)
+        self.gaps.append((begin, end))
 
     def parts(self, until: int) -> Iterator[tuple[int, int, Rows]]:
         """What is to be written next, cut where the plan changes: begin, end, rows."""
@@ -191,7 +198,7 @@ class Writer:
     def _skip(self, take: Take, until: int) -> None:
         """What was before is gone from the bank, or can be written nowhere."""
         if take.next < until and take.next < (take.end or until):
-            take.gaps.append((take.next, until))
+            take.lose(take.next, until)
             take.next = until
 
     def _side(self, take: Take, row: Row | None, begin: int, end: int) -> Samples:
@@ -199,7 +206,7 @@ class Writer:
             return np.zeros((end - begin) * self._bank.frame_samples, np.int16)
         samples, lost = self._bank.read(row.slot, begin, end)
         if lost:
-            take.gaps.append((begin, begin + lost))
+            take.lose(begin, begin + lost)
             self._late(take, lost)
         return samples
 
@@ -265,10 +272,14 @@ class Writer:
 def replace_text(path: Path, text: str) -> None:
     """Write a file whole or not at all. raises OSError"""
     partial = path.with_name(path.name + ".part")
-    fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(partial, path)
+    try:
+        fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(partial, path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def _text(failure: Exception) -> str:

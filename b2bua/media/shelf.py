@@ -29,7 +29,7 @@ class Shelf:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._used: dict[str, int] = {}  # bytes by account
-        self._lock = threading.Lock()  # guards _used and who may take a file name
+        self._lock = threading.RLock()  # guards _used, who may take a file name, and a manifest that is rewritten
 
     # -- where things lie -----------------------------------------------------------------------------------------
 
@@ -114,17 +114,21 @@ class Shelf:
 
     def change(self, account_id: str | None, recording_id: str, **facts: Any) -> None:
         """Write further facts into a manifest, if it is still there. raises OSError"""
-        manifest = self.stored(account_id, recording_id)
-        if manifest is not None:
-            self.put(account_id, {**manifest, **facts})
+        with self._lock:
+            manifest = self.stored(account_id, recording_id)
+            if manifest is not None:
+                self.put(account_id, {**manifest, **facts})
 
     def delete(self, account_id: str | None, manifest: Mapping[str, Any], *, audio_only: bool = False) -> None:
-        """Away with it. raises OSError"""
-        for track in manifest.get("tracks") or []:
-            if track.get("file"):
-                (self.folder(account_id, manifest["id"]) / track["file"]).unlink(missing_ok=True)
-                self._count(account_id, -int(track.get("bytes", 0)))
-        if not audio_only:
+        """Away with it; one that is gone already is not counted again. raises OSError"""
+        with self._lock:
+            known = self.stored(account_id, manifest["id"]) or {}
+            for track in known.get("tracks") or []:
+                if track.get("file"):
+                    (self.folder(account_id, manifest["id"]) / track["file"]).unlink(missing_ok=True)
+                    self._count(account_id, -int(track.get("bytes", 0)))
+            if audio_only:
+                return
             self.manifest_path(account_id, manifest["id"]).unlink(missing_ok=True)
             (self._settings.directory / "uploads" / f"{manifest['id']}.json").unlink(missing_ok=True)
 

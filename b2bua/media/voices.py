@@ -179,6 +179,8 @@ class Voices:
             voice.begun = voice.told = True
         rows = list(voices)
         frames = self._bank.frame([voice.row for voice in voices.values()], tick)
+        # what is masked now is heard by nobody when the mask is gone, however long a changed voice takes
+        frames[[voice.call.mask.silences(voice.leg) for voice in voices.values()]] = 0
         for voice, said in zip(voices.values(), self._changer.write(frames, rows), strict=True):
             self._say(voice, said)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.peers.rest import Rest
 from tests.peers.rtp import RtpPacket, Track
 from tests.peers.sound import AUDIBLE_DBM0, dominant_hz, tone_dbm0
 from tests.sipp.conftest import Device, Stage
@@ -103,6 +106,35 @@ def test_F69_F77_break_ends_speech_that_no_key_ends(stage: Stage) -> None:
     _, phone = call(stage, lambda track: track.talk(0.5).digits("*63").talk(1.2).digits("*50").talk(2.8), 5800)
     assert 0.3 < speech_s(phone, A_HZ) < 2.0
     assert stage.sidecar.metric("b2bua_metaflows_total", module="tts", outcome="interrupted") == before + 1
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
+def test_F107_what_the_api_plays_speaks_and_changes_is_heard(stage: Stage) -> None:
+    phone, rest = stage.device(), Rest(stage.sidecar)
+    caller = stage.caller("caller-answered-expect-200-then-bye", talk_ms=9000, service=NUMBER)
+    caller.plays(A_HZ, lambda track: track.talk(8.7))
+    phone.plays(B_HZ, lambda track: track.talk(8.7))
+    (leg,) = [leg for leg in rest.ask("GET", "/channels")["data"] if leg["direction"] == "outbound"]
+
+    def does(module: str, wait_s: int = 5, /, **data: Any) -> str:
+        answer = rest.ask("POST", f"/channels/{leg['uuid']}?action={module}&wait={wait_s}", data)
+        return "{outcome} {reason}".format(**answer["data"]).strip() if wait_s else str(answer["data"])
+
+    assert does("play", id="beep", leg="peer") == "done"
+    assert does("say", type="number", text="42", leg="peer") == "done"
+    assert does("tts", text="Hello there", leg="self") == "done"
+    assert does("play", 0, id="beep", leg="self", endless_playback=True) == "play initiated"
+    time.sleep(0.6)
+    assert does("break") == "done"
+    assert does("audio_level", action="start", mode="read", level=-4) == "done"
+    time.sleep(0.8)
+    assert does("audio_level", action="stop") == "done"
+    caller.finish()
+    phone.finish()
+    assert (audible_s(caller, FILE_HZ), audible_s(phone, FILE_HZ)) == pytest.approx((FILE_S, 0.6), abs=0.3)
+    assert speech_s(caller, B_HZ, FILE_HZ) > 0.3
+    assert speech_s(phone, A_HZ, FILE_HZ) > 0.3
+    assert audible_s(phone, A_HZ) - audible_s(caller, B_HZ) == pytest.approx(0.8, abs=0.35), "muted for so long"
 
 
 @pytest.mark.parametrize(("code", "speaks_db", "hears_db"), [

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import resource
 import signal
@@ -17,7 +18,7 @@ import soundfile
 
 from b2bua.media import recorder
 from b2bua.media.bank import BankView
-from b2bua.media.recorder import Rows, Take, Writer
+from b2bua.media.recorder import Rows, Take, Writer, replace_text
 from tests.b2bua.media.fake_bank import FakeBank, Tap
 
 LEFT_RIGHT: Rows = (Tap(0), Tap(1))
@@ -142,7 +143,7 @@ def test_an_overrun_is_silence_in_step_counted_and_told(studio: Studio) -> None:
     studio.writer.stop()
     lost = 20 - 16 + 1
     assert studio.heard(take.path) == [(0, 0)] * lost + [(value, value) for value in range(lost + 1, 21)]
-    assert (take.gaps[0], studio.writer.overruns) == ((0, 4), 4 + 2)
+    assert (take.gaps, studio.writer.overruns) == ([(0, lost)], 4 + 2)
     assert [what for _, what, _ in studio.told] == ["paused", "resumed", "closed"]
     assert "too slow" in studio.told[0][2]
 
@@ -195,6 +196,7 @@ def test_a_full_disk_pauses_it_and_it_goes_on_in_step(studio: Studio) -> None:
     assert all(left in (0, value) and right in (0, -value) for value, (left, right) in enumerate(heard[:149], 1))
     assert heard[-1] == (200, -200)
     assert 0 < [left for left, _ in heard].count(0) <= sum(end - begin for begin, end in take.gaps)
+    assert all(one_end < begin < end for (_, one_end), (begin, end) in itertools.pairwise(take.gaps))
 
 
 def test_a_disk_that_has_no_room_for_the_first_byte_may_have_some_later(
@@ -212,6 +214,20 @@ def test_a_disk_that_has_no_room_for_the_first_byte_may_have_some_later(
     until(lambda: ("one.wav", "resumed", "") in studio.told)
     studio.writer.stop()
     assert studio.heard(take.path) == [(1, 2)]
+
+
+def test_a_note_that_does_not_fit_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:
+    note = tmp_path / "one.json"
+    replace_text(note, "old")
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+        with pytest.raises(OSError, match="too large"):
+            replace_text(note, "new" * 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert (note.read_text(), list(tmp_path.iterdir())) == ("old", [note])
 
 
 def test_too_little_free_space_is_a_full_disk(tmp_path: Path, studio: Studio) -> None:

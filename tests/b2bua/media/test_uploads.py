@@ -202,6 +202,16 @@ def test_what_is_not_to_be_kept_leaves_its_manifest(tmp_path: Path) -> None:
     assert office.shelf.used_mb(A) == 0
 
 
+def test_who_deletes_twice_gives_back_the_room_of_one(tmp_path: Path) -> None:
+    with Office(tmp_path).open() as office:
+        first, _ = office.send(None), office.send(None)
+        manifest = office.shelf.stored(A, first)
+        assert manifest is not None
+        for _ in range(2):
+            office.shelf.delete(A, manifest)
+        assert office.shelf.used_mb(A) == len(SOUND) / 1e6
+
+
 def test_an_s3_bucket_takes_what_has_no_url_signed(tmp_path: Path) -> None:
     with upload_server("take") as server:
         bucket = {"endpoint": server.url, "bucket": "calls", "access_key": "AKIA", "secret_key": "very secret",

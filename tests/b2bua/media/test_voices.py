@@ -115,6 +115,21 @@ async def test_F79_pitch_and_length_of_what_is_heard(pitch: float, length: float
 
 
 @in_no_time
+async def test_F83_what_was_masked_is_not_heard_later_either() -> None:
+    talk = await Stage().talk()
+    with hall() as room:
+        room.voices.change(talk.call, talk.b, 1.0, 0.5)
+        room.speak(500, 1.0)
+        talk.call.mask.put_on({"by": "api"}, sound=True)
+        room.speak(500, 0.6)
+        talk.call.mask.lift({"by": "api"})
+        room.speak(500, 1.4)
+        heard = room.heard()
+    quiet = np.abs(heard[:len(heard) // 320 * 320]).reshape(-1, 320).max(axis=1) < 50
+    assert quiet.sum() * 0.02 == pytest.approx(0.3, abs=0.1)  # twice as fast
+
+
+@in_no_time
 async def test_a_voice_stands_in_for_its_leg_until_it_is_restored_or_the_call_ends() -> None:
     stage = Stage()
     talk = await stage.talk()

@@ -188,6 +188,22 @@ async def test_a_mask_is_lifted_by_time_and_by_the_number_of_digits() -> None:
 
 
 @in_no_time
+async def test_a_mask_that_is_put_on_again_counts_its_digits_anew() -> None:
+    stage = Stage()
+    talk = await stage.talk()
+    await record(stage, talk, talk.b, action="mask")
+    talk.a.press("411")
+    await settled()
+    await record(stage, talk, talk.b, action="mask", mask_digits=3)
+    for digits, is_on in (("41", True), ("1", False)):
+        talk.a.press(digits)
+        await settled()
+        assert talk.call.mask.is_on is is_on
+    assert talk.b.sent == ""
+    assert stage.events("call.unmasked")[0]["digits"] == 6
+
+
+@in_no_time
 async def test_who_comes_into_a_masked_call_is_masked_too() -> None:
     stage = Stage(trunk={"refer": "never"})
     talk = await stage.talk()
