@@ -72,6 +72,19 @@ def test_a_burst_of_more_than_32_digits_arrives_whole_and_in_order(stage: Stage)
     assert "".join(press.digit for press in presses) == digits
 
 
+def test_info_before_the_event_of_the_same_press_arrives_once(stage: Stage) -> None:
+    pbx = stage.device()
+    infos, events = count(stage, "info"), count(stage, "rfc4733")
+    caller = stage.caller("caller-presses-by-info-dtmf-expect-200", talk_ms=3500)
+    to = caller.sipp.peer_sdp(timeout_s=10).media
+    stage.sidecar.wait_metric("b2bua_digits_total", infos + 1, source="info")
+    caller.rtp.play(Track(A_HZ).digits("7", digit_ms=160).talk(0.8).digits("8").talk(0.3), to=to).join()
+    caller.finish()
+    pbx.finish()
+    assert [press.digit for press in pbx.rtp.presses()] == ["7", "8"]
+    assert (count(stage, "info"), count(stage, "rfc4733")) == (infos + 1, events + 1), "7 is one press, 8 another"
+
+
 def act(stage: Stage, **data: object) -> None:
     """record_call by API on the leg of the device."""
     legs = json.loads(stage.sidecar.ask("GET", "/channels"))["data"]
