@@ -16,6 +16,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from urllib.parse import quote
 
 from b2bua.calls import reason as reasons
 from b2bua.calls.call import Call, CallState
@@ -140,7 +141,7 @@ class Referred:
         if self._target is not None and dialog is not None:
             target = with_replaces(target, self._target, dialog, other.peer)
         elif errand.headers:
-            target = f"{target}?Replaces={errand.headers[0][1]}"
+            target = f"{target}?Replaces={quote(errand.headers[0][1], safe='')}"
         try:
             with call.guarded(guard):
                 verdict = await refer(errand, other, target, events.get)

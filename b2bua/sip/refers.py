@@ -45,9 +45,10 @@ class Refers:
     # -- ours -----------------------------------------------------------------------------------------------------
 
     def send(self, target: str, headers: Sequence[Header]) -> None:
-        """REFER; a failure to send it is a final ReferProgress too."""
+        """REFER; a failure to send it is a final ReferProgress too. A `?` may stand in brackets only (RFC 8217)."""
         self._answered = False
-        error = self._leg.do("send REFER", lambda dialog: dialog.xfer(plain(target), op_param(headers=headers)))
+        refer_to = plain(f"<{target}>")
+        error = self._leg.do("send REFER", lambda dialog: dialog.xfer(refer_to, op_param(headers=headers)))
         if error is not None:
             self._loop.call_soon(self._leg.emit, ReferProgress(500, error, True, False))
 

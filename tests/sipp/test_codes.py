@@ -139,7 +139,7 @@ def test_a_transfer_by_refer_releases_both_legs(stage: Stage, fresh_trunk: str) 
     device = stage.device()
     caller = stage.calling("caller-takes-refer-expect-bye", fresh_trunk)
     device.plays(CALLED_HZ, transfer)
-    assert "sip:3001@" in find(caller.finish(), "REFER")[0].get("Refer-To")
+    assert "<sip:3001@" in find(caller.finish(), "REFER")[0].get("Refer-To")
     device.finish()
     stage.sidecar.wait_metric("b2bua_transfers_total", before + 1, outcome="answered")
 
@@ -149,7 +149,7 @@ def test_a_calling_device_transfers_the_called_side(stage: Stage, fresh_trunk: s
     device = stage.caller("caller-answered-expect-bye-from-pbx", PBX, service=number_of(fresh_trunk),
                           keys={"caller": "1001"})
     device.plays(CALLED_HZ, transfer)
-    assert "sip:3001@" in find(trunk.finish(), "REFER")[0].get("Refer-To")
+    assert "<sip:3001@" in find(trunk.finish(), "REFER")[0].get("Refer-To")
     device.finish()
 
 

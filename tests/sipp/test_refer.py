@@ -152,7 +152,7 @@ def test_PB31_a_relayed_refer_is_followed_by_the_other_leg(stage: Stage, fresh_t
     caller = stage.calling("caller-takes-refer-expect-bye", fresh_trunk, service="6101")
     caller.finish()
     called.finish()
-    assert "sip:1003@" in find(caller.messages(), "REFER")[0].get("Refer-To")
+    assert "<sip:1003@" in find(caller.messages(), "REFER")[0].get("Refer-To")
 
 
 def type_transfer(device: Device) -> None:

@@ -82,6 +82,13 @@ async def test_a_dialog_that_is_not_ours_goes_to_its_own_side_with_replaces() ->
 
 
 @in_no_time
+async def test_a_relayed_dialog_that_is_not_ours_keeps_its_escapes() -> None:
+    talk, _ = await referred(stage_of(referred="relay"), f"<sip:1002@{PBX}?Replaces=x%40y%3Bto-tag%3D1%3Bfrom-tag%3D2>")
+    (uri, _), = talk.a.refers()
+    assert uri.endswith("?Replaces=x%40y%3Bto-tag%3D1%3Bfrom-tag%3D2")
+
+
+@in_no_time
 async def test_PB31_relay_passes_it_on_and_the_notifies_back() -> None:
     stage = stage_of(referred="relay")
     talk, _ = await referred(stage)
