@@ -147,10 +147,11 @@ class PhoneUa:
             self._endpoint.libHandleEvents(TURN_MS)
             if select.select([0], [], [], 0)[0]:
                 self._read()
+        talks = any(call.isActive() for call in self._account.calls)
         self._endpoint.hangupAllCalls()
         self._account.tone = self._account.recorder = None
         self._account.calls.clear()
-        self._endpoint.libDestroy()
+        self._endpoint.libDestroy(0 if talks else pj.PJSUA_DESTROY_NO_NETWORK)  # a second less than waiting for nobody
 
     def _read(self) -> None:
         data = os.read(0, 65536)
