@@ -25,6 +25,12 @@ bool same(const pj_sockaddr& one, const pj_sockaddr& other)
     return one.addr.sa_family == other.addr.sa_family && pj_sockaddr_cmp(&one, &other) == 0;
 }
 
+bool same_host(const pj_sockaddr& one, const pj_sockaddr& other)
+{
+    return one.addr.sa_family == other.addr.sa_family &&
+           pj_memcmp(pj_sockaddr_get_addr(&one), pj_sockaddr_get_addr(&other), pj_sockaddr_get_addr_len(&one)) == 0;
+}
+
 }  // namespace
 
 Latch::Latch()
@@ -53,7 +59,7 @@ bool Latch::may_take(const pj_sockaddr& source, uint32_t ssrc, int64_t now_us) c
     if (named)
         return true;
     if (locked_)
-        return now_us - heard_us_ > SILENT_US;
+        return now_us - heard_us_ > SILENT_US && same_host(source, source_);
     return !(stale_set_ && now_us - signalled_us_ < SILENT_US && same(source, stale_));
 }
 

@@ -11,8 +11,8 @@ namespace relay {
 
 /// Takes the first source that sends a packet that fits, and stays with it.
 ///
-/// Another address is taken only when it is the one that SDP names, or when the locked one has been silent for 2 s, or
-/// after a re-INVITE. After a re-INVITE that names another address the old one may still be sending: it is refused for
+/// Another address is taken only when it is the one that SDP names, or another port of the same host when the locked one
+/// has been silent for 2 s, or after a re-INVITE: a stranger who waits for silence does not get in. After a re-INVITE that names another address the old one may still be sending: it is refused for
 /// 2 s. The far end of the call that had our port before us is refused as long as it sends that call's stream; if SDP
 /// names that very address (the same phone calls again), for 2 s after the former call.
 class Latch {

@@ -13,7 +13,7 @@ import pytest
 
 from tests.peers.rtp import RtpPacket, Track, presses_of
 from tests.peers.sound import Samples, decode_pcmu, dominant_hz
-from tests.sipp.conftest import TRUNK, Device, Stage
+from tests.sipp.conftest import STRANGER, TRUNK, Device, Stage
 from tests.sipp.test_relay import relayed
 
 A_HZ, B_HZ = 500, 900
@@ -167,4 +167,10 @@ def test_after_two_seconds_of_silence_a_new_port_of_the_same_host_is_taken(stage
 def test_a_source_that_comes_while_another_speaks_is_not_taken(stage: Stage) -> None:
     before, after, _ = from_a_new_port(stage, TRUNK, 0.2)
     assert before == pytest.approx(A_HZ, abs=5)
+    assert after != pytest.approx(B_HZ, abs=5)
+
+
+def test_another_host_is_not_taken_after_any_silence(stage: Stage) -> None:
+    before, after, both = from_a_new_port(stage, STRANGER, SILENT_S)
+    assert (before, both) == pytest.approx((A_HZ, 700), abs=5)
     assert after != pytest.approx(B_HZ, abs=5)
