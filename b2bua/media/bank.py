@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FRAME_S = 0.02
+LATE_TICKS = 15  # what is said comes to its row so much later at most: MOST_DELAY_US of bank.cpp
 Samples = NDArray[np.int16]
 
 
@@ -21,6 +23,7 @@ class NativeBank(Protocol):
     def tick_at_us(self) -> int: ...
     def samples_address(self) -> int: ...
     def heads_address(self) -> int: ...
+    def delays_address(self) -> int: ...
     def slots(self) -> int: ...
     def ring_frames(self) -> int: ...
     def frame_samples(self) -> int: ...
@@ -39,6 +42,8 @@ class BankView:
         shape = (self.slots, self.ring_frames, self.frame_samples)
         self._frames: Samples = np.frombuffer(memoryview(block), np.int16).reshape(shape)
         self._heads: NDArray[np.uint64] = np.frombuffer(memoryview(heads), np.uint64)
+        delays = (ctypes.c_uint16 * (self.slots * self.ring_frames)).from_address(bank.delays_address())
+        self._delays = np.frombuffer(memoryview(delays), np.uint16).reshape(self.slots, self.ring_frames)
 
     def tick(self) -> int:
         """The tick in progress; frames below it are complete."""
@@ -71,3 +76,25 @@ class BankView:
         lost = ticks < max(self.tick(), head) - self.ring_frames + 1
         out[lost] = 0
         return out.reshape(-1), int(lost.sum())
+
+    def said(self, slot: int, begin: int, end: int, late: int) -> tuple[Samples, int]:
+        """As `read`, but each sample stands where it was said: before its tick by what its packets were delayed.
+
+        late    ticks after `end` that are there already; what was delayed by more is not seen
+        """
+        heard, lost = self.read(slot, begin, end + late)
+        ticks = np.arange(begin, end + late)
+        delays = np.where(ticks < int(self._heads[slot]), self._delays[slot, ticks % self.ring_frames], 0).astype(int)
+        size = (end - begin) * self.frame_samples
+        lost = min(lost, end - begin)
+        if not delays.any():
+            return heard[:size], lost
+        out: Samples = np.zeros(size, np.int16)
+        cuts = [0, *(np.flatnonzero(np.diff(delays)) + 1), len(ticks)]
+        for first, last in itertools.pairwise(cuts):  # where the delay grows, what was made up for want of packets goes
+            part = heard[first * self.frame_samples:last * self.frame_samples]
+            at = first * self.frame_samples - int(delays[first])
+            part = part[max(0, -at):]
+            at = max(0, at)
+            out[at:at + len(part)] = part[:max(0, size - at)]
+        return out, lost

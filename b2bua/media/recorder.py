@@ -102,8 +102,9 @@ class Take:
 class Writer:
     """The writer thread. `add`, `note`, and a take's `plan`, `masked` and `end` may be set from any thread."""
 
-    def __init__(self, bank: BankView, min_free_mb: float = 0.0) -> None:
+    def __init__(self, bank: BankView, min_free_mb: float = 0.0, late_ticks: int = 0) -> None:
         self._bank = bank
+        self._late_ticks = late_ticks  # it writes so far behind the clock: by then all has come that was said
         self._min_free_mb = min_free_mb
         self._takes: list[Take] = []
         self._new: list[Take] = []
@@ -146,6 +147,7 @@ class Writer:
             takes = [*self._takes, *self._new]
         for take in takes:
             take.end = take.end or self._bank.tick()
+        self._late_ticks = 0
         self._round()
 
     def _round(self) -> None:
@@ -153,7 +155,7 @@ class Writer:
             self._takes += self._new
             self._new = []
         self._write_notes()
-        now = self._bank.tick()
+        now = self._bank.tick() - self._late_ticks
         for take in list(self._takes):
             over, error = False, ""
             try:
@@ -183,7 +185,7 @@ class Writer:
         return is_last
 
     def _append(self, take: Take, until: int) -> None:
-        oldest = until - self._bank.ring_frames
+        oldest = until + self._late_ticks - self._bank.ring_frames
         if take.next < oldest and not take.paused:
             self._late(take, oldest - take.next)
         self._skip(take, oldest)
@@ -204,7 +206,7 @@ class Writer:
     def _side(self, take: Take, row: Row | None, begin: int, end: int) -> Samples:
         if row is None:
             return np.zeros((end - begin) * self._bank.frame_samples, np.int16)
-        samples, lost = self._bank.read(row.slot, begin, end)
+        samples, lost = self._bank.said(row.slot, begin, end, self._late_ticks)
         if lost:
             take.lose(begin, begin + lost)
             self._late(take, lost)

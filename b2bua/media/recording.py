@@ -22,7 +22,7 @@ from b2bua.media.bank import FRAME_S, BankView
 from b2bua.media.recorder import Row, Rows, Spans, Take, Taps, What, Writer
 from b2bua.metaflows.context import RecordingError, RecordingOptions
 
-_READ_S = 1.0  # the writer still reads a row up to the end of its use: it is given back this much later
+_READ_S = 1.5  # the writer still reads a row up to the end of its use: it is given back this much later
 Told = Callable[["Recording", What, str], None]
 
 

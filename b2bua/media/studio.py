@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from b2bua.calls.events import Events
-from b2bua.media.bank import BankView
+from b2bua.media.bank import LATE_TICKS, BankView
 from b2bua.media.finishing import Finishing
 from b2bua.media.recorder import Taps, Writer
 from b2bua.media.recordings import Beeps, Recordings, Room
@@ -26,7 +26,7 @@ class Studio:
     def __init__(self, settings: Settings, bank: BankView, taps: Taps, events: Events,
                  loop: asyncio.AbstractEventLoop, beeps: Beeps | None = None) -> None:
         self._events, self._loop = events, loop
-        self.writer = Writer(bank, settings.min_free_mb)
+        self.writer = Writer(bank, settings.min_free_mb, LATE_TICKS)
         self.shelf = Shelf(settings)
         self._uploads = Uploads(settings, self.shelf, self._told)
         self._finishing = Finishing(settings, self.shelf, self._told, self._uploads.send)

@@ -4,8 +4,10 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <memory>
@@ -15,9 +17,16 @@
 
 #include <pjsua-lib/pjsua.h>
 
+#include "bridge.hpp"
+#include "playout.hpp"
+
 namespace {
 
 enum { FRAMES_PER_SECOND = 50, BITS_PER_SAMPLE = 16, CLOSED = 0, OPEN = 1 };
+
+const int64_t TICK_US = 1000000 / FRAMES_PER_SECOND;
+const int64_t MOST_DELAY_US = 300000;
+const int64_t STEADY_US = 8000;  // a delay that wanders by less stays what it was: no clicks
 
 /// The conference port of one slot. Created at the slot's first use and kept for the life of the process:
 /// a port that is never removed cannot be removed too early.
@@ -28,6 +37,8 @@ struct Tap {
     int conf_port;           // -1 until added
     std::atomic<int> state;  // OPEN or CLOSED, written by the SIP thread
     std::atomic<int> busy;   // the clock thread is inside write()
+    std::atomic<int> call_id;  // whose voice it is, -1: no call's
+    int64_t delay_us;        // of what it wrote last, -1: not known yet; SIP thread until it is OPEN, then clock thread
 };
 
 pj_status_t tap_put_frame(pjmedia_port* port, pjmedia_frame* frame);
@@ -49,15 +60,18 @@ struct BankCore {
     int16_t* samples;
     std::atomic<uint64_t>* heads;    // same layout as uint64_t (lock-free, asserted below)
     uint32_t* generations;
+    uint16_t* delays;
     std::unique_ptr<Tap[]> taps;
     std::deque<int> free_slots;      // SIP thread; first in, first out, so that a slot rests before it is used again
     std::atomic<uint64_t> tick;      // in progress; 0 = the clock has not been seen
     std::atomic<int64_t> tick_at_us; // when it began
     uint64_t clock_frames;           // clock thread only: the conference's own count at `tick`
+    int64_t due_at_us;               // clock thread only: when `tick` was due; it may have begun late
 
     BankCore(int slots_, int ring_frames_, int rate);
     void advance(uint64_t clock_frame);
     void write(Tap& tap, const pjmedia_frame* frame);
+    uint16_t delay(Tap& tap);
     void silence(int slot, uint64_t from, uint64_t to);
     bool create_tap(int slot);
     int16_t* column(int slot, uint64_t tick_index);
@@ -68,11 +82,13 @@ static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "the clock thread must not take a loc
 
 BankCore::BankCore(int slots_, int ring_frames_, int rate)
     : slots(slots_), ring_frames(ring_frames_), frame_samples(rate / FRAMES_PER_SECOND), clock_rate(rate),
-      taps(new Tap[slots_]()), tick(0), tick_at_us(0), clock_frames(0)
+      taps(new Tap[slots_]()), tick(0), tick_at_us(0), clock_frames(0),
+      due_at_us(0)
 {
     samples = static_cast<int16_t*>(map_zeroed(size_t(slots) * ring_frames * frame_samples * sizeof(int16_t)));
     heads = static_cast<std::atomic<uint64_t>*>(map_zeroed(size_t(slots) * sizeof(uint64_t)));
     generations = static_cast<uint32_t*>(map_zeroed(size_t(slots) * sizeof(uint32_t)));
+    delays = static_cast<uint16_t*>(map_zeroed(size_t(slots) * ring_frames * sizeof(uint16_t)));
     for (int slot = 0; slot < slots; ++slot) {
         taps[slot].core = this;
         taps[slot].slot = slot;
@@ -97,8 +113,25 @@ void BankCore::advance(uint64_t clock_frame)
     clock_frames = clock_frame;
     timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    tick_at_us.store(int64_t(t.tv_sec) * 1000000 + t.tv_nsec / 1000, std::memory_order_relaxed);
+    const int64_t now_us = int64_t(t.tv_sec) * 1000000 + t.tv_nsec / 1000;
+    tick_at_us.store(now_us, std::memory_order_relaxed);
+    due_at_us += int64_t(steps) * TICK_US;
+    const int64_t late_us = now_us - due_at_us;
+    due_at_us += now == 0 || late_us < 0 ? late_us : late_us / 64;
     tick.store(now + steps, std::memory_order_release);
+}
+
+/// How much earlier than this tick was said what the tap is given, in samples. What a stream made up, for want of packets,
+/// goes on from what was before.
+uint16_t BankCore::delay(Tap& tap)
+{
+    const int64_t said_at_us = frame_said_at_us(tap.call_id.load(std::memory_order_relaxed));
+    if (said_at_us) {
+        const int64_t now_us = std::min(std::max<int64_t>(due_at_us - said_at_us, 0), MOST_DELAY_US);
+        if (tap.delay_us < 0 || std::llabs(now_us - tap.delay_us) > STEADY_US)
+            tap.delay_us = now_us;
+    }
+    return uint16_t(std::max<int64_t>(tap.delay_us, 0) * clock_rate / 1000000);
 }
 
 void BankCore::silence(int slot, uint64_t from, uint64_t to)
@@ -120,6 +153,7 @@ void BankCore::write(Tap& tap, const pjmedia_frame* frame)
         const size_t bytes = size_t(frame_samples) * sizeof(int16_t);
         if (now >= head) {
             silence(tap.slot, head, now);
+            delays[size_t(tap.slot) * ring_frames + now % ring_frames] = delay(tap);
             if (frame->type == PJMEDIA_FRAME_TYPE_AUDIO && frame->buf && frame->size >= bytes)
                 std::memcpy(column(tap.slot, now), frame->buf, bytes);
             else
@@ -199,6 +233,9 @@ int Bank::open(int conf_port)
     while (tap.busy.load()) {}  // a frame of the slot's former leg is being dropped right now: less than a microsecond
     std::memset(core_->column(slot, 0), 0, size_t(core_->ring_frames) * core_->frame_samples * sizeof(int16_t));
     core_->heads[slot].store(core_->tick.load() + 1);
+    std::fill_n(core_->delays + size_t(slot) * core_->ring_frames, core_->ring_frames, uint16_t(0));
+    tap.call_id.store(port_call(conf_port));
+    tap.delay_us = -1;
     if (pjsua_conf_connect(conf_port, tap.conf_port) != PJ_SUCCESS)
         return -2;
     core_->free_slots.pop_front();
@@ -221,6 +258,7 @@ unsigned long long Bank::tick() const { return core_->tick.load(std::memory_orde
 long long Bank::tick_at_us() const { return core_->tick_at_us.load(std::memory_order_relaxed); }
 unsigned long long Bank::samples_address() const { return reinterpret_cast<uintptr_t>(core_->samples); }
 unsigned long long Bank::heads_address() const { return reinterpret_cast<uintptr_t>(core_->heads); }
+unsigned long long Bank::delays_address() const { return reinterpret_cast<uintptr_t>(core_->delays); }
 unsigned long long Bank::generations_address() const { return reinterpret_cast<uintptr_t>(core_->generations); }
 int Bank::slots() const { return core_->slots; }
 int Bank::ring_frames() const { return core_->ring_frames; }

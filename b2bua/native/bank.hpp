@@ -13,6 +13,8 @@ struct BankCore;
 /// Frame k of every row lies at sample (k % ring_frames) * frame_samples of that row, so one slice of columns is the
 /// same instant of all legs. heads[slot] is one past the last frame written; tick() is the tick in progress: frames
 /// below it are complete in all rows, frame tick() itself may not have reached every row yet.
+/// delays[slot][k % ring_frames] is how much earlier than its tick frame k was said, in samples: what jitter buffer and
+/// network added to it beyond the least delayed packets. Known for legs; 0 for other ports.
 /// A reader copies, then reads heads[slot] again: what it copied is whole if heads - first_frame < ring_frames.
 ///
 /// The memory lives as long as the process (taps on another thread refer to it), also after the Python object is gone.
@@ -37,6 +39,7 @@ public:
     unsigned long long samples_address() const;      ///< int16 (slots, ring_frames * frame_samples), C order
     unsigned long long heads_address() const;        ///< uint64 (slots,)
     unsigned long long generations_address() const;  ///< uint32 (slots,), 0 = never used
+    unsigned long long delays_address() const;       ///< uint16 (slots, ring_frames), samples, MOST_DELAY_MS at most
     int slots() const;
     int ring_frames() const;
     int frame_samples() const;                       ///< clock_rate_hz / 50

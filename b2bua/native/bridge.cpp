@@ -14,11 +14,10 @@ std::vector<int> call_of;  // by conference port, as leg_port has told it; SIP t
 /// What came while nobody listened is old: the first listener begins with what comes now, not with a full jitter buffer.
 void freshen(int port)
 {
-    if (port >= int(call_of.size()) || call_of[port] < 0 || pjsua_call_get_conf_port(call_of[port]) != port)
-        return;
+    const int call_id = port_call(port);
     pjsua_conf_port_info info;
-    if (pjsua_conf_get_port_info(port, &info) == PJ_SUCCESS && info.listener_cnt == 0)
-        relay::refresh_stream(call_of[port]);
+    if (call_id >= 0 && pjsua_conf_get_port_info(port, &info) == PJ_SUCCESS && info.listener_cnt == 0)
+        relay::refresh_stream(call_id);
 }
 
 }  // namespace
@@ -35,6 +34,13 @@ int leg_port(int call_id)
         call_of[port] = call_id;
     }
     return port;
+}
+
+int port_call(int port)
+{
+    if (port < 0 || port >= int(call_of.size()) || call_of[port] < 0)
+        return -1;
+    return pjsua_call_get_conf_port(call_of[port]) == port ? call_of[port] : -1;
 }
 
 int conf_connect(int src, int dst)

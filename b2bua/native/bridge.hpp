@@ -9,4 +9,5 @@ int leg_port(int call_id);                               ///< conference port of
 int conf_connect(int src, int dst);                      ///< pj_status_t, 0 = queued; -1 never a port: PJ_EINVAL
 int conf_connect_level(int src, int dst, float level);   ///< level 1.0 = as is, 0.0 = silent, 2.0 = twice
 int conf_disconnect(int src, int dst);                   ///< PJ_EINVAL when either port is gone or being removed
+int port_call(int port);                                 ///< the call whose audio is at it, -1: none
 unsigned conf_ports_in_use();                            ///< legs, taps, players and port 0

@@ -5,8 +5,11 @@
 #include <pjsua-lib/pjsua_internal.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
 #include <vector>
+
+#include "relay_leg.hpp"
 
 namespace {
 
@@ -87,6 +90,29 @@ pjsip_module info_module = {
     PJSIP_MOD_PRIORITY_UA_PROXY_LAYER - 2,  // before the dialog layer hands the request to PJSUA
     nullptr, nullptr, nullptr, nullptr, &on_rx_request, nullptr, nullptr, nullptr, nullptr};
 
+const int64_t kUpdateUs = 100000;  // a key that is held down is told so often; Keys.SILENCE_S is three times as long
+void (*told_event)(pjsua_call_id, const pjsua_dtmf_event*) = nullptr;
+
+struct Told {
+    std::atomic<unsigned> stamp_ms{0};
+    std::atomic<int64_t> at_us{0};
+} told_events[PJSUA_MAX_CALLS];  // the last RFC 4733 packet of a call that went on to pjsua2
+
+/// Each packet of a press is an event, each event a job of pjsua2's queue, which discards beyond 1024: 200 callers who
+/// press at once would lose digits. Begin and end go on, and as much as is needed to see that a key is still down.
+/// Media thread.
+void on_event(pjsua_call_id call_id, const pjsua_dtmf_event* event) {
+    if (call_id < 0 || call_id >= PJSUA_MAX_CALLS) return;
+    Told& told = told_events[call_id];
+    const int64_t now = relay::now_us();
+    if (event->flags == PJMEDIA_STREAM_DTMF_IS_UPDATE && event->timestamp == told.stamp_ms &&
+        now - told.at_us < kUpdateUs)
+        return;
+    told.stamp_ms = event->timestamp;
+    told.at_us = now;
+    told_event(call_id, event);
+}
+
 pjsip_dialog* dialog_of(int call_id) {
     if (call_id < 0 || call_id >= static_cast<int>(pjsua_var.ua_cfg.max_calls)) return nullptr;
     pjsip_inv_session* inv = pjsua_var.calls[call_id].inv;
@@ -131,6 +157,9 @@ int limit_answer(int call_id, const std::string& codec) {
 
 void take_requests() {
     if (info_module.id < 0) pjsip_endpt_register_module(pjsua_get_pjsip_endpt(), &info_module);
+    if (pjsua_var.ua_cfg.cb.on_dtmf_event == &on_event) return;
+    told_event = pjsua_var.ua_cfg.cb.on_dtmf_event;
+    pjsua_var.ua_cfg.cb.on_dtmf_event = &on_event;
 }
 
 std::string dialog_tags(int call_id) {

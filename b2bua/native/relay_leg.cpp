@@ -49,6 +49,8 @@ void RelayLeg::received(pjmedia_tp_cb_param* param)
     ++count.received;
     if (entry.way)
         forward(in, entry);
+    if (!entry.is_event)
+        playout.arrived(in.ts, entry.clock_hz, now_us());
     to_stream(param, in, !entry.way || entry.is_event || feed.load(std::memory_order_relaxed));
 }
 
@@ -70,6 +72,7 @@ bool RelayLeg::enter(pjmedia_tp_cb_param* param, const Packet& in, Entry& out)
     out.way = route;
     out.pass = true;
     out.is_event = local[in.pt].event_clock_hz != 0;
+    out.clock_hz = local[in.pt].clock_hz;
     if (out.is_event) {
         Event event;
         const bool free = out.way && out.way->map[in.pt] != UNMAPPED &&
@@ -158,9 +161,12 @@ uint8_t read_media(const pjmedia_sdp_media* media, Payloads& out)
         if (pt >= PAYLOAD_TYPES)
             continue;
         out[pt].known = true;
+        out[pt].clock_hz = 8000;  // RFC 3551's static types of telephony need no rtpmap
         const pjmedia_sdp_attr* attr = pjmedia_sdp_media_find_attr2(media, "rtpmap", &media->desc.fmt[i]);
-        if (attr && pjmedia_sdp_attr_get_rtpmap(attr, &map) == PJ_SUCCESS &&
-            pj_stricmp2(&map.enc_name, "telephone-event") == 0)
+        if (!attr || pjmedia_sdp_attr_get_rtpmap(attr, &map) != PJ_SUCCESS || !map.clock_rate)
+            continue;
+        out[pt].clock_hz = map.clock_rate;
+        if (pj_stricmp2(&map.enc_name, "telephone-event") == 0)
             out[pt].event_clock_hz = map.clock_rate;
     }
     for (unsigned i = 0; i < media->attr_count && first == UNMAPPED; ++i) {

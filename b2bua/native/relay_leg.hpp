@@ -14,6 +14,7 @@
 #include <pjsua-lib/pjsua.h>
 #include <pjsua-lib/pjsua_internal.h>
 
+#include "playout.hpp"
 #include "relay_latch.hpp"
 #include "relay_rtp.hpp"
 #include "relay_wire.hpp"
@@ -32,6 +33,7 @@ struct RelayLeg;
 struct Payload {
     bool known;
     unsigned event_clock_hz;     ///< telephone-event: its clock; else 0
+    unsigned clock_hz;           ///< of its timestamps
 };
 typedef std::array<Payload, PAYLOAD_TYPES> Payloads;
 
@@ -102,6 +104,7 @@ struct RelayLeg {
     std::atomic<int64_t> inserting_until_us{0};  // our own stream has the wire: the partner waits
     std::atomic<bool> feed{false};        // somebody listens to our stream: it gets whole packets, relayed or not
     Counters count;
+    Playout playout;
 
     RelayLeg(pjmedia_transport* slave, bool del_slave, int call_id);
 
@@ -116,6 +119,7 @@ private:
     struct Entry {
         std::shared_ptr<const Route> way;
         bool is_event, pass;
+        unsigned clock_hz;
     };
     bool enter(pjmedia_tp_cb_param* param, const Packet& in, Entry& out);
     bool decide(const Packet& in, const Event& event, bool free);

@@ -31,3 +31,8 @@ def test_the_generator_knows_lost_and_crossed_packets() -> None:
 def test_relayed_calls_lose_nothing_and_hear_their_codes() -> None:
     found = under_load(20, 1.0)
     assert (found.sound.loss_percent, found.sound.crossed, found.deaf) == (0, 0, 0)
+
+
+@pytest.mark.sip
+def test_two_hundred_who_press_in_the_same_instant_are_all_heard() -> None:
+    assert under_load(200, 0.1).deaf == 0

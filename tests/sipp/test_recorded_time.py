@@ -2,7 +2,7 @@
 """Both channels of a recording stay in step, whatever the clocks and networks of the two sides do.
 
 Both sides beep at the same instants. One side's clock is 1 % slow: in 15 s it drifts as far as a clock that is 40 ppm
-off does in an hour; or its packets jitter and some are lost.
+off does in an hour; or its packets begin to jitter, and some are lost.
 """
 
 from __future__ import annotations
@@ -24,18 +24,20 @@ from tests.sipp.test_recordings import act
 HZ = 1000
 BEEP_S = 0.2  # in every second
 SLICE_S = 0.005
+CALM_S = 4.0  # before anything is wrong with the network
 
 
 def beeps(seconds: float, clock: float = 1.0, jitter_s: float = 0.0, lost: float = 0.0) -> Any:
-    """A track with a beep at every whole second. clock: how much longer its seconds are"""
+    """A track with a beep at every whole second. clock: how much longer its seconds are; calm at the begin"""
     luck, packets = random.Random(1), []
     for index in range(round(seconds / (FRAME_MS / 1000 * clock))):
         at_s = index * FRAME_MS / 1000 * clock
         sounds = at_s % 1.0 < BEEP_S
         samples = tone(HZ, FRAME_MS / 1000, -10 if sounds else -90, start=index * FRAME)
-        packet = RtpPacket(at_s + luck.uniform(0, jitter_s), 0, index == 0, 1000 + index, 16000 + index * FRAME, 77,
+        late_s = luck.uniform(0, jitter_s) if at_s > CALM_S else 0.0
+        packet = RtpPacket(at_s + late_s, 0, index == 0, 1000 + index, 16000 + index * FRAME, 77,
                            encode_pcmu(samples))
-        if luck.random() >= lost:
+        if luck.random() >= lost or at_s < CALM_S:
             packets.append(packet)
     return SimpleNamespace(packets=sorted(packets, key=lambda packet: packet.at_s))
 
@@ -48,11 +50,13 @@ def onsets_s(samples: Any, rate_hz: int) -> list[float]:
     return [index * SLICE_S for index in np.flatnonzero(loud) if index > quiet and not loud[index - quiet:index].any()]
 
 
-@pytest.mark.skipif("B2BUA_CLOCKS" not in os.environ, reason="it measures: B2BUA_CLOCKS=1 pytest -s")
-@pytest.mark.parametrize(("clock", "jitter_s", "lost"), [(1.01, 0.0, 0.0), (1.0, 0.06, 0.03)],
-                         ids=["slow-clock", "jitter-and-loss"])
+SLOW = pytest.mark.skipif("B2BUA_CLOCKS" not in os.environ, reason="it measures: B2BUA_CLOCKS=1 pytest -s")
+
+
+@pytest.mark.parametrize(("clock", "jitter_s", "lost"), [
+    pytest.param(1.01, 0.0, 0.0, id="slow-clock", marks=SLOW), pytest.param(1.0, 0.06, 0.03, id="jitter-and-loss")])
 def test_channels_stay_in_step(stage: Stage, clock: float, jitter_s: float, lost: float) -> None:
-    seconds, before = 15.0, stage.recordings()
+    seconds, before = 14.0, stage.recordings()
     pbx = stage.device("pbx-answers-expect-bye", timeout_s=60)
     caller = stage.caller("caller-answered-expect-200-then-bye", talk_ms=round(seconds * 1000), timeout_s=60)
     caller.plays(0, lambda track: beeps(seconds, clock, jitter_s, lost))
@@ -66,6 +70,8 @@ def test_channels_stay_in_step(stage: Stage, clock: float, jitter_s: float, lost
     left, right = onsets_s(sound[:, 0], rate_hz), onsets_s(sound[:, 1], rate_hz)
     apart = [min((one - other for other in right), key=abs) for one in left]
     print(f"{len(left)} and {len(right)} beeps, right before left by ms:", [round(1000 * one) for one in apart])
-    usual = float(np.median(apart[:4]))  # the two tracks do not begin at the very same moment
+    usual = float(np.median(apart[:3]))  # the two tracks do not begin at the very same moment
+    moved = np.sort(np.abs(np.array(apart[3:]) - usual))
     assert len(left) >= seconds - 3
-    assert np.median(np.abs(np.array(apart) - usual)) <= 0.021
+    assert np.median(moved) <= 0.011
+    assert moved[round(0.8 * len(moved)) - 1] <= 0.021  # a beep whose first packet is lost begins 20 ms later

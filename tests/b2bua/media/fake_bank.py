@@ -16,6 +16,7 @@ class FakeBank:
     def __init__(self, slots: int = 4, ring_frames: int = 8, frame_samples: int = 4) -> None:
         self.samples = np.zeros((slots, ring_frames, frame_samples), np.int16)
         self.head_of = np.zeros(slots, np.uint64)
+        self.delays = np.zeros((slots, ring_frames), np.uint16)
         self.now = 0
 
     def speak(self, *values: int | None) -> None:
@@ -34,6 +35,9 @@ class FakeBank:
 
     def heads_address(self) -> int:
         return self.head_of.ctypes.data
+
+    def delays_address(self) -> int:
+        return self.delays.ctypes.data
 
     def slots(self) -> int:
         return self.samples.shape[0]

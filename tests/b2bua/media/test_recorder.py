@@ -248,3 +248,27 @@ def test_a_bug_in_one_recording_does_not_stop_the_thread(studio: Studio) -> None
     assert studio.heard(good.path) == [(1, 2)]
     assert ("good.wav", "closed", "") in studio.told
     assert bad.path.name in [name for name, what, why in studio.told if what == "closed" and why]
+
+
+def test_what_was_delayed_stands_where_it_was_said(tmp_path: Path, studio: Studio) -> None:
+    """The right side's packets come 3 ticks late from the fourth frame on: what was made up meanwhile is gone."""
+    studio.writer = Writer(BankView(studio.bank), late_ticks=4)
+    studio.writer.start()
+    take = studio.take()
+    for tick in range(40):
+        late = 3 if tick >= 6 else 0
+        studio.bank.delays[1, tick % 16] = late * studio.bank.frame_samples()
+        studio.bank.speak(tick + 1, tick + 1 - late if late or tick < 3 else 99)
+        until(lambda tick=tick: take.next >= tick - 4)  # type: ignore[misc]
+    take.end = 36
+    until(lambda: studio.closed("one.wav"))
+    assert studio.heard(take.path) == [(said, said) for said in range(1, 37)]
+
+
+def test_a_delay_that_shrinks_leaves_silence_and_no_step(studio: Studio) -> None:
+    view = BankView(studio.bank)
+    for tick in range(12):
+        studio.bank.delays[0, tick] = 8 if tick < 6 else 0
+        studio.bank.speak(tick + 1)
+    samples, lost = view.said(0, 0, 8, 4)
+    assert (lost, samples[::4].tolist()) == (0, [3, 4, 5, 6, 0, 0, 7, 8])

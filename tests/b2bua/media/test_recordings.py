@@ -24,6 +24,7 @@ from tests.fakes import FakeLeg, in_no_time
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder, "PERIOD_S", 0.001)
+    monkeypatch.setattr("b2bua.media.studio.LATE_TICKS", 0)  # this clock ticks only when it is told
 
 
 @in_no_time
