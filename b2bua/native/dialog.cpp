@@ -90,11 +90,11 @@ pjsip_module info_module = {
     PJSIP_MOD_PRIORITY_UA_PROXY_LAYER - 2,  // before the dialog layer hands the request to PJSUA
     nullptr, nullptr, nullptr, nullptr, &on_rx_request, nullptr, nullptr, nullptr, nullptr};
 
-const int64_t kUpdateUs = 100000;  // a key that is held down is told so often; Keys.SILENCE_S is three times as long
+const unsigned kUpdateMs = 100;  // a key that is held down is told so often; Keys.SILENCE_S is three times as long
 void (*told_event)(pjsua_call_id, const pjsua_dtmf_event*) = nullptr;
 
 struct Told {
-    std::atomic<unsigned> stamp_ms{0};
+    std::atomic<unsigned> stamp_ms{0}, duration_ms{0};
     std::atomic<int64_t> at_us{0};
 } told_events[PJSUA_MAX_CALLS];  // the last RFC 4733 packet of a call that went on to pjsua2
 
@@ -106,9 +106,10 @@ void on_event(pjsua_call_id call_id, const pjsua_dtmf_event* event) {
     Told& told = told_events[call_id];
     const int64_t now = relay::now_us();
     if (event->flags == PJMEDIA_STREAM_DTMF_IS_UPDATE && event->timestamp == told.stamp_ms &&
-        now - told.at_us < kUpdateUs)
+        now - told.at_us < kUpdateMs * 1000 && event->duration - told.duration_ms < kUpdateMs)
         return;
     told.stamp_ms = event->timestamp;
+    told.duration_ms = event->duration;
     told.at_us = now;
     told_event(call_id, event);
 }
