@@ -32,6 +32,7 @@ from config.settings import Peer, Settings
 log = logging.getLogger(__name__)
 
 DRAIN_RETRY_AFTER_S = 5
+NUMBER_TAKEN_S = 1.0  # then a dialog that has ended is looked at again
 
 Arrived = Callable[[Leg, Invite], None]
 
@@ -244,8 +245,10 @@ class SipEndpoint:
     def _forget(self, leg: SipLeg) -> None:
         self.tones.forget(leg)
         self.player.forget(leg)
-        self._legs.discard(leg)
-        leg.let_go()
+        if leg.let_go():
+            self._legs.discard(leg)
+        else:
+            asyncio.get_running_loop().call_later(NUMBER_TAKEN_S, self._forget, leg)
 
     @property
     def legs_alive(self) -> int:

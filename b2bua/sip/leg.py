@@ -43,10 +43,7 @@ class Host(Protocol):
 
 
 class SipLeg(Leg):
-    """One pjsua2 call.
-
-    preferred_codecs  offers and answers put these first
-    """
+    """One pjsua2 call. `preferred_codecs`: offers and answers put these first."""
 
     def __init__(self, leg_id: str, peer_name: str, peer: Peer, direction: Literal["inbound", "outbound"], party: Party,
                  host: Host, loop: asyncio.AbstractEventLoop, fuse_ms: int) -> None:
@@ -133,8 +130,8 @@ class SipLeg(Leg):
         code = reason.code if reason.code >= 300 else 603  # an INVITE that waits needs a final answer
         headers = [("Reason", reason.header)] if reason.header else []
         headers += reason.headers if self.state is not LegState.UP and self.direction == "inbound" else ()
-        self.do("hang up", lambda dialog: dialog.hangup(op_param(code, "", headers)))  # a text would add a Reason
-        if self._dialog is None:
+        error = self.do("hang up", lambda dialog: dialog.hangup(op_param(code, "", headers)))  # a text adds a Reason
+        if self._dialog is None or (error is not None and not self._dialog.isActive()):
             self._end(reason)
 
     def hold(self, on: bool) -> None:
@@ -295,6 +292,9 @@ class SipLeg(Leg):
         stats = pj.stream_stats(self._dialog.getId()) if self._dialog is not None else None
         return int(stats.rx_packets) if stats is not None and stats.valid else 0
 
-    def let_go(self) -> None:
-        """Drop the dialog: its C++ side is destroyed here, on the SIP thread."""
+    def let_go(self) -> bool:
+        """Destroy the dialog. False: its number is another call's by now, which pjsua2's ~Call would hang up."""
+        if self._dialog is not None and self.state is LegState.ENDED and self._dialog.isActive():
+            return False
         self._dialog = None
+        return True
