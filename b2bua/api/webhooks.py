@@ -23,6 +23,7 @@ from prometheus_client import CollectorRegistry, Counter
 from b2bua import web
 from b2bua.api.stream import EventStream, Listener, shown
 from b2bua.calls.events import Event
+from b2bua.calls.tasks import Tasks
 from b2bua.store import Store, UnknownDocument
 
 log = logging.getLogger(__name__)
@@ -50,29 +51,17 @@ class Webhooks:
         self._store, self._stream, self._clock, self._first_pause_s = store, stream, clock, first_pause_s
         self._outcomes = Counter("b2bua_webhook_events", "Webhook events by outcome.", ["outcome"], registry=registry)
         self._queues: dict[tuple[str, str], asyncio.Queue[Event]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._http = web.client(private_addresses=private_addresses, timeout_s=TIMEOUT_S)
 
     def start(self) -> None:
         """Begin to listen. On the API loop."""
-        self._spawn(self._hear(), "webhooks")
+        self._tasks.add(self._hear(), "webhooks")
 
     async def stop(self) -> None:
         """Stop; what has not been sent is not sent."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end()
         await self._http.aclose()
-
-    def _spawn(self, work: Any, name: str) -> None:
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("%s failed", task.get_name(), exc_info=task.exception())
 
     async def _hear(self) -> None:
         with self._stream.listening(Listener(None)) as listener:
@@ -92,7 +81,7 @@ class Webhooks:
         queue = self._queues.get(key)
         if queue is None:
             queue = self._queues[key] = asyncio.Queue(QUEUE_MAX)
-            self._spawn(self._deliver(key, queue), f"webhook {key[1]}")
+            self._tasks.add(self._deliver(key, queue), f"webhook {key[1]}")
         try:
             queue.put_nowait(event)
         except asyncio.QueueFull:

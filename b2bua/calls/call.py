@@ -76,7 +76,7 @@ class Call:
         self.on_hold: Callable[[Leg, bool], bool] | None = None  # takes care of a party's SIP hold, if it says True
         self._events = events
         self._guard: Guard | None = None
-        self._tasks = Tasks(f"call {call_id}")
+        self._tasks = Tasks()
         self._on_ended: list[Callable[[Call], None]] = []
 
     # -- who is who ---------------------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ class Call:
 
     def task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run a coroutine that belongs to this call: cancelled when the call ends; a bug in it ends only itself."""
-        task = self._tasks.add(work, name)
+        task = self._tasks.add(work, f"{name} of call {self.id}")
         if self.is_over:
             task.cancel()
         return task

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Coroutines that belong to a call: cancelled when it ends; a bug in one ends only itself. SIP thread."""
+"""Coroutines that belong to somebody: cancelled when it ends; a bug in one ends only itself. Any one loop."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ log = logging.getLogger(__name__)
 
 
 class Tasks:
-    """Those of one call; `owner` names it in the log."""
+    """Those of one owner."""
 
-    def __init__(self, owner: str) -> None:
-        self._owner = owner
+    def __init__(self) -> None:
         self._live: set[asyncio.Task[None]] = set()
 
     def add(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Run this one."""
-        task = asyncio.get_running_loop().create_task(work, name=f"{name} of {self._owner}")
+        """Run this one; `name` is for the log."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
         self._live.add(task)
         task.add_done_callback(self._done)
         return task
@@ -29,6 +28,11 @@ class Tasks:
         """All of them."""
         for task in list(self._live):
             task.cancel()
+
+    async def end(self) -> None:
+        """Cancel all of them, until they have ended."""
+        self.cancel()
+        await asyncio.gather(*self._live, return_exceptions=True)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._live.discard(task)

@@ -65,7 +65,7 @@ class Shelf:
 
     def stored(self, account_id: str | None, recording_id: str) -> Json | None:
         """The manifest of a finished one. The id must have been checked."""
-        return _read(self.manifest_path(account_id, recording_id))
+        return read_json(self.manifest_path(account_id, recording_id))
 
     def audio(self, account_id: str, manifest: Mapping[str, Any], track: int = 0) -> Path | None:
         """The file of a track; None when it is not there (any more)."""
@@ -94,12 +94,12 @@ class Shelf:
             paths = (self._settings.directory / account_id / month).glob("*.json")
             for name in sorted((path.stem for path in paths), reverse=True):
                 if _fits(f"{month}-{name}", after, from_s, to_s):
-                    manifest = _read(self._settings.directory / account_id / month / f"{name}.json")
+                    manifest = read_json(self._settings.directory / account_id / month / f"{name}.json")
                     if manifest is not None:
                         yield manifest
 
     def _in_work(self, recording_id: str) -> Json | None:
-        noted = _read(self._settings.work_directory / f"{recording_id}.json")
+        noted = read_json(self._settings.work_directory / f"{recording_id}.json")
         return noted["manifest"] if noted is not None else None
 
     # -- changing -------------------------------------------------------------------------------------------------
@@ -173,7 +173,8 @@ def _fits(recording_id: str, after: str | None, from_s: float, to_s: float) -> b
             and from_s <= made_at_s(recording_id) <= to_s)
 
 
-def _read(path: Path) -> Json | None:
+def read_json(path: Path) -> Json | None:
+    """A document on disk; None where there is none, or none that can be read."""
     try:
         found: Json = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

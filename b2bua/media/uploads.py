@@ -23,10 +23,11 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from b2bua import web
+from b2bua.calls.tasks import Tasks
 from b2bua.media.encoding import CONTENT_TYPES
 from b2bua.media.recorder import replace_text
 from b2bua.media.s3 import signed
-from b2bua.media.shelf import Shelf
+from b2bua.media.shelf import Shelf, read_json
 from b2bua.media.upload_url import compose
 from config.recordings import Recordings as Settings
 
@@ -48,7 +49,7 @@ class Uploads:
         self._folder = settings.directory / "uploads"
         self._loop: asyncio.AbstractEventLoop  # from `start` on
         self._thread = threading.Thread(target=self._run, name="uploads", daemon=True)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._slots: dict[str | None, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
         self._clients: dict[bool, httpx.AsyncClient] = {}
 
@@ -83,27 +84,21 @@ class Uploads:
         try:
             self._loop.run_forever()
         finally:
-            for task in self._tasks:
-                task.cancel()
-            ends = [*self._tasks, *(http.aclose() for http in self._clients.values())]
-            self._loop.run_until_complete(asyncio.gather(*ends, return_exceptions=True))
+            self._loop.run_until_complete(self._end())
             self._loop.close()
 
-    def _begin(self, path: Path) -> None:
-        task = self._loop.create_task(self._deliver(path), name=f"upload of {path.stem}")
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
+    async def _end(self) -> None:
+        await self._tasks.end()
+        await asyncio.gather(*(http.aclose() for http in self._clients.values()), return_exceptions=True)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("%s failed", task.get_name(), exc_info=task.exception())
+    def _begin(self, path: Path) -> None:
+        self._tasks.add(self._deliver(path), f"upload of {path.stem}")
 
     async def _deliver(self, path: Path) -> None:
         """Until it was taken, or was refused often enough, or is gone."""
         upload = self._settings.upload
         while True:
-            job = _job(path)
+            job = read_json(path)
             if job is None:
                 return
             await asyncio.sleep(max(0.0, job["due_s"] - time.time()))
@@ -173,14 +168,6 @@ class Uploads:
             if urlsplit(url).scheme not in ("http", "https"):
                 return "a redirect to no http address"
         return f"more than {redirects} redirects"
-
-
-def _job(path: Path) -> Json | None:
-    try:
-        found: Json = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found
 
 
 def _is_gone(path: Path, job: Json) -> bool:
