@@ -7,9 +7,11 @@ The address is judged when the connection is made, so a name cannot change its m
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import logging
 import socket
+import ssl
 from collections.abc import Iterable
 from typing import Any
 
@@ -78,12 +80,18 @@ class _Backend(httpcore.AsyncNetworkBackend):
         await self._inner.sleep(seconds)
 
 
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """The authorities of this machine, read once. Any thread."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 def client(*, private_addresses: bool, timeout_s: float) -> httpx.AsyncClient:
     """An HTTP client that follows no redirect by itself and reads no proxy from the environment. Any loop.
 
     private_addresses  may it connect to addresses that are not of the public Internet?
     """
-    tls = httpx.create_ssl_context(trust_env=False)
+    tls = _tls()
     transport = httpx.AsyncHTTPTransport(verify=tls)
     if not private_addresses:
         # httpx has no parameter for it; its own transports are made of httpcore in the same way

@@ -7,7 +7,7 @@ import re
 
 from pydantic import Field, field_validator
 
-from config.sections import Model
+from config.sections import Model, compiled
 
 
 class Park(Model):
@@ -34,13 +34,8 @@ class Park(Model):
     @field_validator("pickup")
     @classmethod
     def _compiles(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                groups = re.compile(value).groups
-            except re.error as error:
-                raise ValueError(f"{value!r} is not a regular expression: {error}") from None
-            if groups != 1:
-                raise ValueError(f"{value!r} needs one group, the place, such as \\*7(\\d+)")
+        if value is not None and compiled(value).groups != 1:
+            raise ValueError(f"{value!r} needs one group, the place, such as \\*7(\\d+)")
         return value
 
     @property

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from config.sections import ACCOUNT_ID, Model, host_port
+from config.sections import Model, checked_account_id, compiled, host_port
 
 
 class Peer(Model):
@@ -76,9 +76,7 @@ class Peer(Model):
     @field_validator("account")
     @classmethod
     def _account(cls, value: str | None) -> str | None:
-        if value is not None and not ACCOUNT_ID.match(value):
-            raise ValueError(f"{value!r} is not an account id (32 lower-case hex digits)")
-        return value
+        return checked_account_id(value) if value is not None else None
 
 
 class Route(Model):
@@ -93,9 +91,4 @@ class Route(Model):
     @field_validator("numbers")
     @classmethod
     def _compiles(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                re.compile(value)
-            except re.error as error:
-                raise ValueError(f"{value!r} is not a regular expression: {error}") from None
-        return value
+        return compiled(value).pattern if value is not None else None

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from config.sections import ACCOUNT_ID, Model
+from config.sections import Model, checked_account_id
 
 AudioFormat = Literal["mp3", "wav", "flac", "ogg"]
 
@@ -73,10 +73,7 @@ class Recordings(Keeping):
     @field_validator("accounts")
     @classmethod
     def _are_ids(cls, value: dict[str, Keeping]) -> dict[str, Keeping]:
-        for account_id in value:
-            if not ACCOUNT_ID.match(account_id):
-                raise ValueError(f"{account_id!r} is not an account id (32 lower-case hex digits)")
-        return value
+        return {checked_account_id(account_id): keeping for account_id, keeping in value.items()}
 
     @model_validator(mode="after")
     def _key_exists(self) -> Recordings:

@@ -15,6 +15,21 @@ WILDCARDS = ("0.0.0.0", "::")
 ACCOUNT_ID = re.compile(r"^[0-9a-f]{32}$")
 
 
+def checked_account_id(value: str) -> str:
+    """raises ValueError where it is none"""
+    if not ACCOUNT_ID.match(value):
+        raise ValueError(f"{value!r} is not an account id (32 lower-case hex digits)")
+    return value
+
+
+def compiled(value: str) -> re.Pattern[str]:
+    """A regular expression. raises ValueError where it is none"""
+    try:
+        return re.compile(value)
+    except re.error as error:
+        raise ValueError(f"{value!r} is not a regular expression: {error}") from None
+
+
 def host_port(value: str, default_port: int | None = None) -> tuple[str, int]:
     """Split `host:port`, `[v6]:port` or, with a default, a bare host."""
     match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([^\[\]:]+))(?::(\d{1,5}))?", value)

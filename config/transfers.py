@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from config.sections import ACCOUNT_ID, Model
+from config.sections import Model, checked_account_id, compiled
 
 
 class TransferRules(Model):
@@ -20,12 +20,7 @@ class TransferRules(Model):
     @field_validator("deny", "allow")
     @classmethod
     def _compile(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for pattern in value:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
-        return value
+        return tuple(compiled(pattern).pattern for pattern in value)
 
     def refuse(self, number: str) -> str | None:
         """Why this number is none to transfer to; None: it may be."""
@@ -51,10 +46,7 @@ class Transfers(TransferRules):
     @field_validator("accounts")
     @classmethod
     def _are_ids(cls, value: dict[str, TransferRules]) -> dict[str, TransferRules]:
-        for account_id in value:
-            if not ACCOUNT_ID.match(account_id):
-                raise ValueError(f"{account_id!r} is not an account id (32 lower-case hex digits)")
-        return value
+        return {checked_account_id(account_id): rules for account_id, rules in value.items()}
 
     @field_validator("hook")
     @classmethod

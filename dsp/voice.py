@@ -24,6 +24,13 @@ Real = NDArray[np.float32]
 Ints = NDArray[np.intp]
 
 
+def check(pitch: float, length: float) -> None:
+    """Can a voice be changed so? raises ValueError outside LIMITS"""
+    for name, value in (("pitch", pitch), ("length", length), ("pitch times length", pitch * length)):
+        if not LIMITS[0] <= value <= LIMITS[1]:
+            raise ValueError(f"{name} {value:g} is not within {LIMITS[0]:g} and {LIMITS[1]:g}")
+
+
 class VoiceChanger:
     """Changes the sound of every row as `change` said; a row that nobody changed comes out as it went in.
 
@@ -51,9 +58,7 @@ class VoiceChanger:
 
         raises   ValueError outside LIMITS
         """
-        for name, value in (("pitch", pitch), ("length", length), ("pitch times length", pitch * length)):
-            if not LIMITS[0] <= value <= LIMITS[1]:
-                raise ValueError(f"{name} {value:g} is not within {LIMITS[0]:g} and {LIMITS[1]:g}")
+        check(pitch, length)
         self._pitch[row], self._length[row] = pitch, length
         self._kernels[row] = kernel(pitch)
 

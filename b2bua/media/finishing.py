@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import queue
+import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -217,7 +218,7 @@ def _move(source: Path, target: Path) -> None:
         os.replace(source, target)
     except OSError:
         beside = target.with_name(target.name + ".part")
-        beside.write_bytes(source.read_bytes())
+        shutil.copyfile(source, beside)
         os.replace(beside, target)
         source.unlink()
 

@@ -130,7 +130,7 @@ class Listener:
             self._known = ears
             return
         rows = list(ears)
-        for row in rows:
+        for row in rows if self._known is not ears else ():
             if self._known.get(row) is not ears[row]:
                 detector.reset(row)
         frames = np.zeros((detector.legs, self._bank.frame_samples), np.int16)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from b2bua.calls.sounds import Sound, Tune
+from b2bua.media.preparing import opened
 from dsp.tones import amplitude, chord, to_int16
 
 MUSIC_DBM0 = -22.0  # of one voice; three sound together
@@ -28,8 +29,8 @@ def tunes(folder: Path, rate_hz: int) -> dict[Tune, Sound]:
     """Make what is not there yet; blocks for some milliseconds."""
     folder.mkdir(parents=True, exist_ok=True)
     made = {Tune.HOLD_MUSIC: _music, Tune.RINGBACK: _ringback, Tune.BUSY: _busy}
-    return {tune: _kept(folder / f"{tune.value}-1-{rate_hz}.wav", make(rate_hz), rate_hz)
-            for tune, make in made.items()}
+    files = {tune: folder / f"{tune.value}-1-{rate_hz}.wav" for tune in made}
+    return {tune: opened(file) or _kept(file, made[tune](rate_hz), rate_hz) for tune, file in files.items()}
 
 
 def _kept(file: Path, samples: NDArray[np.int16], rate_hz: int) -> Sound:

@@ -20,7 +20,7 @@ from b2bua.calls.leg import Leg
 from b2bua.media.bank import FRAME_S, BankView
 from b2bua.media.recorder import Taps
 from b2bua.metaflows.context import VoiceError
-from dsp.voice import VoiceChanger
+from dsp.voice import VoiceChanger, check
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class Voices:
 
     def change(self, call: Call, leg: Leg, pitch: float, length: float) -> None:
         """As of the protocol."""
-        VoiceChanger(1, self._bank.rate_hz).change(0, pitch, length)  # may it be?
+        check(pitch, length)
         before = self._of(leg)
         if before is not None:
             row, voice = before
