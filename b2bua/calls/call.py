@@ -180,6 +180,8 @@ class Call:
             self.look()
         if isinstance(event, MediaChanged):
             self.path.refresh()
+            if self.conference is not None:
+                self.conference.refresh()
         if self._guard is not None and self._guard(leg, event):
             return
         if not self.is_over:

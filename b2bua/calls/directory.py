@@ -104,6 +104,10 @@ class Directory:
         mine.update((account["id"], _Account.build(account)) for account in accounts)
         return Directory(mine)
 
+    def account(self, account_id: str | None) -> Document:
+        """The document of one account, with its users and devices; {} where there is none."""
+        return self._accounts.get(account_id or "", _NOBODY).document
+
     @property
     def accounts(self) -> Mapping[str, Document]:
         """The documents of all accounts, with their users and devices."""

@@ -12,6 +12,8 @@ from b2bua.calls.leg import Leg
 class Holding(Protocol):
     """One hold. It ends by `Call.join`, whoever calls that and why, or with the call; the call tells it once."""
 
+    may_resume: bool  # by the code `resume`
+
     @property
     def held(self) -> frozenset[Leg]:
         """Who is on hold; the other one holds."""

@@ -179,10 +179,7 @@ class Path:
             if wire not in self._wires and wire.stands:  # a wire of another level has to be drawn anew
                 self.mixer.disconnect(wire.source, wire.sink)
         for wire in self._wires:
-            if wire.level == 1.0:
-                self.mixer.connect(wire.source, wire.sink)
-            else:
-                self.mixer.connect(wire.source, wire.sink, wire.level)
+            self.mixer.connect(wire.source, wire.sink, wire.level)
 
     def _wire(self, one: Leg, other: Leg) -> _Wire:
         assert one.port is not None

@@ -18,6 +18,7 @@ from b2bua.calls import reason as reasons
 from b2bua.calls.leg import Ended, Leg, LegEvent, Pressed
 from b2bua.calls.reason import EndReason
 from b2bua.calls.sounds import Tune
+from b2bua.metaflows.announce import KEYS
 from b2bua.metaflows.context import Context, Outcome, Report
 from b2bua.metaflows.holding import Alone
 from b2bua.metaflows.takeover import RING_S, Takeover
@@ -26,9 +27,7 @@ from b2bua.metaflows.targets import Target, of_kind, of_number
 MAX_STEPS = 200  # of one flow, redirects included
 MAX_SLEEP_S = 3600.0
 MAX_RING_S = 300.0
-KEYS = "0123456789*#"
 KEYS_MAX = 64  # typed and not yet read
-KEY_LOOK_S = 0.02  # how often a prompt is looked at for keys
 UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 CODES = frozenset(("play", "tts", "say", "record_call"))  # of the codes, run here as they are
 
@@ -113,14 +112,19 @@ class Flow:
 
         prompt  is heard until the first key; the pause begins after it
         """
-        self._keys, digits = asyncio.Queue(), ""
+        keys, digits = asyncio.Queue[str](), ""
+        self._keys = keys
         heard = asyncio.ensure_future(prompt()) if prompt is not None else None
+        next_key = asyncio.ensure_future(keys.get())
         try:
             while len(digits) < count:
                 if heard is not None and not digits:
-                    await _first(heard, self._keys)
+                    await asyncio.wait((heard, next_key), return_when=asyncio.FIRST_COMPLETED)
+                    if heard.done():
+                        heard.result()  # what the prompt raises is raised here
                 async with asyncio.timeout(pause_s):
-                    key = await self._keys.get()
+                    key = await next_key
+                next_key = asyncio.ensure_future(keys.get())
                 if key in finish:
                     break
                 digits += key if key in only else ""
@@ -128,6 +132,7 @@ class Flow:
             pass
         finally:
             self._keys = None
+            next_key.cancel()
             if heard is not None:
                 heard.cancel()
         return digits
@@ -149,14 +154,6 @@ class Flow:
         finally:
             if tone is not None:
                 tone.stop()
-
-
-async def _first(heard: asyncio.Future[None], keys: asyncio.Queue[str]) -> None:
-    """Until the prompt is over or a key is there. What the prompt raises is raised here."""
-    while keys.empty() and not heard.done():
-        await asyncio.wait((heard,), timeout=KEY_LOOK_S)
-    if heard.done():
-        heard.result()
 
 
 # -- steps of flows alone -----------------------------------------------------------------------------------------

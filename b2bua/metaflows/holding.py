@@ -114,10 +114,6 @@ class Alone(SoftHold):
         super().__init__(call, parts, held, music)
         self.taken = asyncio.Event()
 
-    def pressed(self, leg: Leg, digit: Digit) -> bool:
-        """Nobody can resume it by a key."""
-        return False
-
     def over(self) -> None:
         """As of Holding."""
         super().over()
@@ -134,7 +130,7 @@ def why_not(context: Context, held: Leg | None) -> str | None:
 
 def resume(call: Call) -> None:
     """End what keeps the pair apart, a transfer too; not where a phone holds, nor where one of them is alone."""
-    if call.holding is not None and getattr(call.holding, "may_resume", True):
+    if call.holding is not None and call.holding.may_resume:
         call.join()
 
 

@@ -101,7 +101,7 @@ class Stay:
     async def _fallback(self) -> Sequence[Target]:
         """Nobody, where there is none or it may not be called."""
         context, parts = self._context, self._context.parts
-        account = parts.exchange.directory.accounts.get(self.call.account_id or "", {})
+        account = parts.exchange.directory.account(self.call.account_id)
         number = str((account.get("park") or {}).get("fallback") or self._lot.rules.fallback or "")
         if not number or await parts.permit.refusal(self.call, self.parker, number) is not None:
             return ()

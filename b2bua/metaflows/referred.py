@@ -16,7 +16,6 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from urllib.parse import quote
 
 from b2bua.calls import reason as reasons
 from b2bua.calls.call import Call, CallState
@@ -26,7 +25,7 @@ from b2bua.calls.replacing import named
 from b2bua.metaflows.context import Outcome, Parts
 from b2bua.metaflows.modules.blind import Blind
 from b2bua.metaflows.modules.errand import Errand
-from b2bua.metaflows.modules.referral import Came, WayClosedError, refer, with_replaces
+from b2bua.metaflows.modules.referral import Came, WayClosedError, refer, replacing, with_replaces
 from b2bua.metaflows.permit import ForbiddenError
 
 RING_S = 60.0  # [s] a phone's own transfer: whoever pressed the key may hang up, as with any call
@@ -140,8 +139,8 @@ class Referred:
         target, dialog = errand.refer_to(), self._target.dialog_id if self._target is not None else None
         if self._target is not None and dialog is not None:
             target = with_replaces(target, self._target, dialog, other.peer)
-        elif errand.headers:
-            target = f"{target}?Replaces={quote(errand.headers[0][1], safe='')}"
+        elif errand.headers and self._event.target.replaces is not None:
+            target = replacing(target, self._event.target.replaces)
         try:
             with call.guarded(guard):
                 verdict = await refer(errand, other, target, events.get)

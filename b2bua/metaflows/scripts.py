@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 from urllib.parse import urljoin
 
@@ -50,19 +51,20 @@ class Script:
     method: str
     about: Mapping[str, str]
     told: Callable[[str, str, Answer], None] | None = None
-    answer: Answer = field(init=False)
+    _document: Callable[[Flow], Awaitable[object]] = field(init=False)
 
     async def fetch(self, extra: Mapping[str, str]) -> None:
-        """Ask for the document. Raises ScriptError."""
-        self.answer = await self.scripts.ask(self.method, self.url, {**self.about, **extra})
+        """Ask for the document. Raises ScriptError, and FlowError where it cannot be run at all."""
+        answer = await self.scripts.ask(self.method, self.url, {**self.about, **extra})
         if self.told is not None:
-            self.told(self.method, self.url, self.answer)
+            self.told(self.method, self.url, answer)
+        self._document = _read(answer)
 
     async def program(self, flow: Flow) -> None:
         """Run the document, and those that it leads to."""
         for _ in range(MAX_DOCUMENTS):
             try:
-                await self._run(flow)
+                await self._document(flow)
                 return
             except Redirect as there:
                 self.url, self.method = urljoin(self.url, there.url), there.method
@@ -72,18 +74,12 @@ class Script:
                     raise FlowError(str(error)) from None
         raise FlowError(f"a pivot fetches at most {MAX_DOCUMENTS} documents")
 
-    async def _run(self, flow: Flow) -> None:
-        if self.answer.is_xml:
-            await twiml.run(flow, twiml.parse(self.answer.text))
-        else:
-            await tree(_json(self.answer.text), frozenset(("pivot",)))(flow)
 
-    def check(self) -> None:
-        """Raises FlowError where the document cannot be run at all."""
-        if self.answer.is_xml:
-            twiml.parse(self.answer.text)
-        else:
-            tree(_json(self.answer.text), frozenset(("pivot",)))
+def _read(answer: Answer) -> Callable[[Flow], Awaitable[object]]:
+    """The document, ready to be run. Raises FlowError."""
+    if answer.is_xml:
+        return partial(twiml.run, root=twiml.parse(answer.text))
+    return tree(_json(answer.text), frozenset(("pivot",)))
 
 
 def _json(text: str) -> object:

@@ -24,7 +24,6 @@ from b2bua.calls.leg import (
     Leg,
     LegEvent,
     LegState,
-    MediaChanged,
     Pressed,
     Progress,
     Released,
@@ -55,7 +54,6 @@ class Attended:
         self._over = asyncio.Event()
         self._waiting = Waiting(errand, wishes.moh, wishes.ringback)
         self._wants_ringback = bool(wishes.ringback)
-        self._conference: Conference | None = None
         self._keypad = Keypad({wishes.takeback: lambda: self._happened(Happens.TAKEBACK, Outcome.TAKEBACK),
                                wishes.merge: lambda: self._happened(Happens.MERGE)}, self._type)
 
@@ -106,9 +104,7 @@ class Attended:
         """Whatever came in between, nobody is left alone."""
         self._keypad.close()
         self._waiting.end()
-        if self._conference is not None:
-            self._conference.close()
-            self._call.conference = None
+        self._close_conference()
         if self._call.is_over:
             return
         if self._state is not State.OVER:  # an error of ours: as if it had been taken back
@@ -131,10 +127,6 @@ class Attended:
                 self._tell_partner(leg, lambda partner: partner.hold(on))
             case InfoReceived(content_type, body):
                 self._tell_partner(leg, lambda partner: partner.send_info(content_type, body))
-            case MediaChanged():
-                if self._conference is not None:
-                    self._conference.refresh()
-                return False
             case Progress(code, _, media) if leg is self._target:
                 self._code = code
                 if media:
@@ -199,7 +191,7 @@ class Attended:
         self._waiting.end()
         self._call.path.part()
         legs = (self._transferor, self._transferee, self._target)
-        self._call.conference = self._conference = Conference(self._call.path.mixer, legs)
+        self._call.conference = Conference(self._call.path.mixer, legs)
 
     def _go_on(self) -> None:
         self._waiting.hush(self._transferor)
@@ -241,11 +233,13 @@ class Attended:
                 leg.hold(False)
 
     def _close_conference(self) -> None:
-        if self._conference is not None:
-            self._conference.close()
-            self._call.conference = self._conference = None
+        if self._call.conference is not None:
+            self._call.conference.close()
+            self._call.conference = None
 
     # -- the call's holding ---------------------------------------------------------------------------------------
+
+    may_resume = True
 
     @property
     def held(self) -> frozenset[Leg]:

@@ -39,7 +39,6 @@ async def run(context: Context, data: Pivot) -> Report:
                     partial(_debug, call) if data.debug else None)
     try:
         await script.fetch({})
-        script.check()
     except (ScriptError, FlowError) as error:
         return Report(Outcome.FAILED, str(error))
     if call.state is not CallState.TALKING or call.b is None or call.is_guarded:

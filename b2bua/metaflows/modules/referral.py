@@ -10,7 +10,7 @@ from enum import StrEnum
 from urllib.parse import quote
 
 from b2bua.calls.leg import Ended, Leg, LegEvent, ReferProgress
-from b2bua.calls.replaces import DialogId
+from b2bua.calls.replaces import DialogId, Replaces
 from b2bua.metaflows.modules.errand import BUSY, NO_ANSWER, Errand
 
 PROVIDE_REFERRER = 429  # RFC 3892 §5: say who asks
@@ -85,8 +85,12 @@ def with_replaces(target: str, leg: Leg, dialog: DialogId, peer: str) -> str:
     """A target that takes the place of this leg's partner (RFC 3891), for `peer`; the tags as the leg's far end sees
     them."""
     leg.granted_to.add(peer)
-    value = f"{dialog.call_id};to-tag={dialog.remote_tag};from-tag={dialog.local_tag}"
-    return f"{target}?Replaces={quote(value, safe='')}"
+    return replacing(target, Replaces(dialog.call_id, dialog.remote_tag, dialog.local_tag))
+
+
+def replacing(target: str, replaces: Replaces) -> str:
+    """A Refer-To whose INVITE takes this dialog's place."""
+    return f"{target}?Replaces={quote(str(replaces), safe='')}"
 
 
 def may_hand_over(errand: Errand, target: Leg) -> bool:
