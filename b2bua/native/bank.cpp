@@ -2,7 +2,6 @@
 #include "bank.hpp"
 
 #include <sys/mman.h>
-#include <time.h>
 
 #include <algorithm>
 #include <atomic>
@@ -18,11 +17,13 @@
 #include <pjsua-lib/pjsua.h>
 
 #include "bridge.hpp"
+#include "clock.hpp"
+#include "conf_port.hpp"
 #include "playout.hpp"
 
 namespace {
 
-enum { FRAMES_PER_SECOND = 50, BITS_PER_SAMPLE = 16, CLOSED = 0, OPEN = 1 };
+enum { CLOSED = 0, OPEN = 1 };
 
 const int64_t TICK_US = 1000000 / FRAMES_PER_SECOND;
 const int64_t MOST_DELAY_US = 300000;
@@ -111,9 +112,7 @@ void BankCore::advance(uint64_t clock_frame)
         return;
     const uint64_t steps = (now != 0 && clock_frame > clock_frames) ? clock_frame - clock_frames : 1;
     clock_frames = clock_frame;
-    timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    const int64_t now_us = int64_t(t.tv_sec) * 1000000 + t.tv_nsec / 1000;
+    const int64_t now_us = relay::now_us();
     tick_at_us.store(now_us, std::memory_order_relaxed);
     due_at_us += int64_t(steps) * TICK_US;
     const int64_t late_us = now_us - due_at_us;
@@ -169,24 +168,12 @@ bool BankCore::create_tap(int slot)
     Tap& tap = taps[slot];
     if (tap.conf_port >= 0)
         return true;
-    char text[PJ_MAX_OBJ_NAME];
-    snprintf(text, sizeof(text), "tap%d", slot);
-    pj_pool_t* pool = pjsua_pool_create(text, 512, 512);
-    if (!pool)
-        return false;
-    pj_str_t name;
-    pj_strdup2_with_null(pool, &name, text);
-    pjmedia_port_info_init(&tap.port.info, &name, PJMEDIA_SIG_CLASS_APP('T', 'A', 'P'), clock_rate, 1,
-                           BITS_PER_SAMPLE, frame_samples);
+    char name[PJ_MAX_OBJ_NAME];
+    snprintf(name, sizeof(name), "tap%d", slot);
     tap.port.put_frame = &tap_put_frame;
     tap.port.get_frame = &tap_get_frame;
-    pjsua_conf_port_id id = PJSUA_INVALID_ID;
-    if (pjsua_conf_add_port(pool, &tap.port, &id) != PJ_SUCCESS) {
-        pj_pool_release(pool);
-        return false;
-    }
-    tap.conf_port = id;  // its pool is released with PJSUA's pool factory
-    return true;
+    tap.conf_port = add_conf_port(tap.port, name, PJMEDIA_SIG_CLASS_APP('T', 'A', 'P'), clock_rate);
+    return tap.conf_port >= 0;
 }
 
 namespace {

@@ -25,13 +25,13 @@ bool same(const pj_sockaddr& one, const pj_sockaddr& other)
     return one.addr.sa_family == other.addr.sa_family && pj_sockaddr_cmp(&one, &other) == 0;
 }
 
+}  // namespace
+
 bool same_host(const pj_sockaddr& one, const pj_sockaddr& other)
 {
     return one.addr.sa_family == other.addr.sa_family &&
            pj_memcmp(pj_sockaddr_get_addr(&one), pj_sockaddr_get_addr(&other), pj_sockaddr_get_addr_len(&one)) == 0;
 }
-
-}  // namespace
 
 Latch::Latch()
     : locked_(false), stale_set_(false), refused_set_(false), ssrc_(0), refused_ssrc_(0), heard_us_(0), signalled_us_(0),

@@ -9,6 +9,9 @@
 
 namespace relay {
 
+/// Two addresses of one host, whatever the port.
+bool same_host(const pj_sockaddr& one, const pj_sockaddr& other);
+
 /// Takes the first source that sends a packet that fits, and stays with it.
 ///
 /// Another address is taken only when it is the one that SDP names, or another port of the same host when the locked one

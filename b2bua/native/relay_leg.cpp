@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "relay_leg.hpp"
 
-#include <time.h>
-
 #include <cmath>
 
 namespace relay {
@@ -12,13 +10,6 @@ namespace {
 const uint16_t SEGMENT = 0x8000;      // units; only a longer event can have a next segment (RFC 4733 section 2.5.1.3)
 
 }  // namespace
-
-int64_t now_us()
-{
-    timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return int64_t(t.tv_sec) * 1000000 + t.tv_nsec / 1000;
-}
 
 RelayLeg::RelayLeg(pjmedia_transport* slave_, bool del_slave_, int call_id_)
     : slave(slave_), del_slave(del_slave_), call_id(call_id_), stream_data(nullptr), stream(nullptr), rtp_cb(nullptr),

@@ -14,6 +14,7 @@
 #include <pjsua-lib/pjsua.h>
 #include <pjsua-lib/pjsua_internal.h>
 
+#include "clock.hpp"
 #include "playout.hpp"
 #include "relay_latch.hpp"
 #include "relay_rtp.hpp"
@@ -140,7 +141,6 @@ private:
 const uint64_t OWN_STREAM = 1;   // no route has this id
 
 extern pjmedia_transport_op leg_op;
-int64_t now_us();                                ///< monotonic
 
 /// The adapter that lies on `slave`; nullptr without memory. Thread: SIP.
 pjmedia_transport* wrap(pjmedia_transport* slave, bool del_slave, int call_id);

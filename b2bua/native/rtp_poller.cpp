@@ -14,6 +14,7 @@
 
 #include <pjmedia.h>
 
+#include "clock.hpp"
 #include "rtp_socket.hpp"
 
 namespace relay {
@@ -46,13 +47,6 @@ private:
     int64_t begin_us_, count_;
     bool busy_;
 };
-
-int64_t coarse_us()
-{
-    timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return int64_t(t.tv_sec) * 1000000 + t.tv_nsec / 1000;
-}
 
 void nap()
 {
@@ -156,7 +150,7 @@ void Poller::run()
                 woken = true;
         }
         if (!woken) {
-            if (rate.is_busy(count, coarse_us()))
+            if (rate.is_busy(count, now_us()))
                 nap();
             continue;
         }

@@ -4,15 +4,11 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "relay_latch.hpp"
+
 namespace relay {
 
 namespace {
-
-bool same_host(const pj_sockaddr& one, const pj_sockaddr& other)
-{
-    return one.addr.sa_family == other.addr.sa_family && pj_sockaddr_has_addr(&other) &&
-           pj_memcmp(pj_sockaddr_get_addr(&one), pj_sockaddr_get_addr(&other), pj_sockaddr_get_addr_len(&one)) == 0;
-}
 
 /// A full socket buffer drops the packet, as any router on its way would.
 pj_status_t put(int fd, const pj_sockaddr& to, const void* packet, size_t size)
@@ -49,7 +45,7 @@ void RtpSocket::heard_rtcp(uint8_t* packet, size_t size, const pj_sockaddr& from
     std::lock_guard<std::mutex> guard(gate);
     {
         std::lock_guard<std::mutex> moment(place);
-        if (!same_host(from, rtp_to))
+        if (!pj_sockaddr_has_addr(&rtp_to) || !same_host(from, rtp_to))
             return;
         rtcp_to = rtcp_from = from;
     }

@@ -14,9 +14,11 @@
 
 #include <pjsua-lib/pjsua.h>
 
+#include "conf_port.hpp"
+
 namespace {
 
-enum { FRAMES_PER_SECOND = 50, BITS_PER_SAMPLE = 16, CLOSED = 0, PLAYS = 1, FED = 2 };
+enum { CLOSED = 0, PLAYS = 1, FED = 2 };
 
 struct Source {
     pjmedia_port port;            // first: PJMEDIA hands back a pointer to it
@@ -76,24 +78,12 @@ bool SourcesCore::create(int slot)
     Source& source = sources[slot];
     if (source.conf_port >= 0)
         return true;
-    char text[PJ_MAX_OBJ_NAME];
-    snprintf(text, sizeof(text), "source%d", slot);
-    pj_pool_t* pool = pjsua_pool_create(text, 512, 512);
-    if (!pool)
-        return false;
-    pj_str_t name;
-    pj_strdup2_with_null(pool, &name, text);
-    pjmedia_port_info_init(&source.port.info, &name, PJMEDIA_SIG_CLASS_APP('S', 'R', 'C'), clock_rate, 1,
-                           BITS_PER_SAMPLE, frame_samples);
+    char name[PJ_MAX_OBJ_NAME];
+    snprintf(name, sizeof(name), "source%d", slot);
     source.port.get_frame = &source_get_frame;
     source.port.put_frame = &source_put_frame;
-    pjsua_conf_port_id id = PJSUA_INVALID_ID;
-    if (pjsua_conf_add_port(pool, &source.port, &id) != PJ_SUCCESS) {
-        pj_pool_release(pool);
-        return false;
-    }
-    source.conf_port = id;  // its pool is released with PJSUA's pool factory
-    return true;
+    source.conf_port = add_conf_port(source.port, name, PJMEDIA_SIG_CLASS_APP('S', 'R', 'C'), clock_rate);
+    return source.conf_port >= 0;
 }
 
 /// The slot that has been free longest, still closed; -1 without one.

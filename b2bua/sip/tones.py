@@ -23,7 +23,6 @@ ACCEPTED = ((1000, 120),)  # Hz, ms
 REJECTED = ((400, 120), (400, 120))
 RECORDED = ((1400, 200),)
 PAUSE_MS = 60  # after each tone, and after each digit (ITU-T Q.24: at least 40)
-DIGIT_MS = (40, 6000)
 
 
 class Tones:
@@ -46,12 +45,12 @@ class Tones:
         self._beep(leg, RECORDED)
 
     def digit(self, leg: SipLeg, digit: str, duration_ms: int) -> None:
-        """A press as a tone; presses that come while one sounds follow it."""
+        """One press as a tone."""
         generator = self._ready(leg, duration_ms)
         if generator is None or digit == FLASH:
             return
         tone = pj.ToneDigit()
-        tone.digit, tone.on_msec = digit, max(DIGIT_MS[0], min(duration_ms, DIGIT_MS[1]))
+        tone.digit, tone.on_msec = digit, duration_ms
         tone.off_msec = PAUSE_MS
         digits = pj.ToneDigitVector()
         digits.append(tone)
