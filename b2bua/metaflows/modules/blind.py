@@ -93,7 +93,7 @@ class Blind:
             raise
         finally:
             self._call.publish("transfer.ended", **about, outcome=outcome.value, code=self._code)
-        if outcome is Outcome.ANSWERED:
+        if outcome is Outcome.ANSWERED and "refer" in self._methods:  # our INVITE alone says nothing about REFER
             self._parts.ways.worked[self._transferee.peer] = method
         return report
 

@@ -109,6 +109,22 @@ async def test_what_worked_is_remembered_per_peer() -> None:
 
 
 @in_no_time
+async def test_a_recorded_call_moved_by_our_invite_says_nothing_about_refer() -> None:
+    stage = Stage(devices={"1001": BLIND})
+    recorded = await stage.talk()
+    await run_node(recorded.call, recorded.b, {"module": "record_call", "data": {"action": "start"}}, stage.parts)
+    recorded.b.press("*23001")
+    await settled()
+    stage.dialer.legs[-1].answers()
+    await settled()
+    assert recorded.a.refers() == []
+    again = await stage.talk()
+    again.b.press("*23001")
+    await settled()
+    assert len(again.a.refers()) == 1
+
+
+@in_no_time
 async def test_429_is_retried_once_with_referred_by() -> None:
     stage, talk = await referred()
     talk.a.refuses_refer(429)
