@@ -29,6 +29,7 @@ class Peer(Model):
     realm: str = "*"  # only challenges of this realm are answered; *: any
     referred: Literal["accept", "relay", "refuse"] = "accept"  # a REFER from it: we call the target; the other leg does
     connected_identity: Literal["update", "reinvite", "never"] = "update"  # tells it whom it talks to after a transfer
+    numbers: Literal["own", "routed"] = "own"  # typed in codes of its legs: it knows them itself, or the routes do
     diversion: bool = False  # the target of a transfer gets a Diversion with the transferor
     srtp: Literal["none", "optional", "required"] = "none"  # SDES in our offers; an offer with keys is taken anyway
     dtmf: Literal["auto", "rfc4733", "info", "inband"] = "auto"

@@ -76,6 +76,7 @@ class Call:
         self.on_hold: Callable[[Leg, bool], bool] | None = None  # takes care of a party's SIP hold, if it says True
         self._events = events
         self._guard: Guard | None = None
+        self.offered: Leg | None = None  # whose place may be taken (Replaces) though the legs are guarded
         self._tasks = Tasks()
         self._on_ended: list[Callable[[Call], None]] = []
 

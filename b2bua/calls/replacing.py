@@ -5,7 +5,8 @@
     nothing we know; an early dialog that came to us             481
     a dialog that has ended a moment ago                         603
     an answered one, and says early-only                         486
-    one whose call is just being moved by something else         491
+    one whose call is just being moved by something else than    491
+    the hand-over that named it
     one of another side than the INVITE's own                    403
     an answered dialog of ours                                   200; its leg is hung up
     a dialog that we have sent and that rings (directed pickup)  200; its leg gets CANCEL, the caller is answered
@@ -79,7 +80,8 @@ def judge(value: str, newcomer: Leg, peer: Peer, known: Known, ended: Ended,
         return EndReason.from_code(486, "answered already")
     if old.state is not LegState.UP and (old.direction == "inbound" or old is not call.b):
         return EndReason.from_code(481, "we have not sent that dialog")
-    return (call, old) if not call.is_guarded else EndReason.from_code(491, "the call is being moved")
+    is_moved = call.is_guarded and call.offered is not old
+    return EndReason.from_code(491, "the call is being moved") if is_moved else (call, old)
 
 
 def take_over(call: Call, old: Leg, newcomer: Leg, answered: Callable[[Leg], None]) -> None:

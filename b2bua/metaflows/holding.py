@@ -110,9 +110,14 @@ class Alone(SoftHold):
     kind = "alone"
     may_resume = False
 
-    def __init__(self, call: Call, parts: Parts, held: Leg, music: Sound | None = None) -> None:
-        super().__init__(call, parts, held, music)
+    def __init__(self, call: Call, parts: Parts, held: Leg) -> None:
+        super().__init__(call, parts, held, None)
         self.taken = asyncio.Event()
+
+    def play(self, music: Sound | None) -> None:
+        """The one who is alone hears it from now on, if nobody has come yet."""
+        if self._player is not None and music is not None and not self.taken.is_set():
+            self._playing.append(self._player.start(self._call, self._held, music, loop=True))
 
     def over(self) -> None:
         """As of Holding."""

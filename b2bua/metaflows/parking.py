@@ -21,9 +21,9 @@ from typing import Any
 from b2bua.calls import reason as reasons
 from b2bua.calls.call import Call
 from b2bua.calls.leg import Ended, Invite, Leg, LegEvent, LegState
-from b2bua.calls.sounds import Sound
 from b2bua.metaflows.context import Context, Outcome, Report
 from b2bua.metaflows.holding import Alone
+from b2bua.metaflows.music import hold_music
 from b2bua.metaflows.takeover import Takeover
 from b2bua.metaflows.targets import Target, of_number
 from config.settings import Park
@@ -81,15 +81,17 @@ class Stay:
     slot    the number of the place
     parked  who waits
     parker  whose place in the call whoever fetches takes; usually gone
+    music   the name of what the parked party hears; None: the usual
     """
 
-    def __init__(self, context: Context, lot: Lot, parked: Leg, music: Sound | None, slot: str | None,
-                 *, timeout_s: float | None = None) -> None:
+    def __init__(self, context: Context, lot: Lot, parked: Leg, slot: str | None, *, music: str | None = None,
+                 timeout_s: float | None = None) -> None:
         self.call = context.call
         self.parked, self.parker = parked, context.leg
         self.since_s = time.time()
         self._context, self._lot = context, lot
-        self._hold = Alone(context.call, context.parts, parked, music)
+        self._hold = Alone(context.call, context.parts, parked)
+        self._music = music
         self._timeout_s = timeout_s or lot.rules.timeout_s
         assert context.call.account_id is not None
         self.slot = lot.take(context.call.account_id, slot, self)
@@ -113,6 +115,7 @@ class Stay:
         try:
             with call.guarded(self._guard):
                 self._hold.begin()
+                call.task(self._play(), "hold music")  # searched for while it waits: who hangs up now has parked
                 call.publish("call.parked", leg_id=self.parked.id, slot=self.slot)
                 await announce(self)
                 self.parker.hangup(reasons.PARKED)
@@ -124,6 +127,9 @@ class Stay:
             self._lot.leave(self)
             call.publish("call.unparked", leg_id=self.parked.id, slot=self.slot, fetched=self._hold.taken.is_set()
                          and not call.is_over)
+
+    async def _play(self) -> None:
+        self._hold.play(await hold_music(self._context.parts, self.call, self.parker, self._music))
 
     def _guard(self, leg: Leg, event: LegEvent) -> bool:
         return leg is self.parker and isinstance(event, Ended)

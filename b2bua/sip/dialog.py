@@ -112,6 +112,8 @@ class Dialog(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
         elif tsx.method == "REFER":  # answered here, so PJSUA does not place a call itself
             code, headers = leg.refers.came(rdata.wholeMsg)
             pj.respond(tsx.pjTransaction, rdata.pjRxData, code, "\n".join(headers))
+        elif tsx.method == "NOTIFY" and not leg.refers.has_asked:  # RFC 6665 §4.1.3; PJSIP says 500
+            pj.respond(tsx.pjTransaction, rdata.pjRxData, 481, "")
         elif tsx.method in ("BYE", "CANCEL"):
             leg.reason_came(Headers.parse(rdata.wholeMsg).get("reason"))
         elif tsx.method == "OPTIONS":  # RFC 3261 §11.2: the keep-alive of many SBCs

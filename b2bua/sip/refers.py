@@ -38,6 +38,7 @@ class Refers:
         self._host = host
         self._loop = loop
         self._answered = True  # our last REFER has had its answer
+        self.has_asked = False  # we have sent one: NOTIFYs of it are PJSIP's to answer
         self._event = ""  # of the subscription that is open: "refer", with an id from the second REFER on; "": none
         self._seen = 0
         self._is_final = False  # the NOTIFY that is on its way is the last one
@@ -46,7 +47,7 @@ class Refers:
 
     def send(self, target: str, headers: Sequence[Header]) -> None:
         """REFER; a failure to send it is a final ReferProgress too. A `?` may stand in brackets only (RFC 8217)."""
-        self._answered = False
+        self._answered, self.has_asked = False, True
         refer_to = plain(f"<{target}>")
         error = self._leg.do("send REFER", lambda dialog: dialog.xfer(refer_to, op_param(headers=headers)))
         if error is not None:

@@ -61,7 +61,7 @@ class Stage:
 
     def _config(self) -> dict[str, Any]:
         config: dict[str, Any] = between((CALLER, self._ports[CALLER]), self.pbx.sip)
-        config["peers"]["trunk"]["account"] = ACCOUNT_ID
+        config["peers"]["trunk"] |= {"account": ACCOUNT_ID, "numbers": "routed"}
         sounds = self._directory / "b2bua/sounds"
         sounds.mkdir(parents=True)
         soundfile.write(sounds / "music.wav", tone(OUR_MUSIC_HZ, 5.0), 8000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.interop.stage import Stage
+from tests.interop.stage import REMOTE, Stage
 
 pytestmark = pytest.mark.interop
 
@@ -49,6 +49,16 @@ def test_attended_by_code_all_three_talk(stage: Stage) -> None:
     stage.hears("colleague", "caller", "desk")
     stage.desk.hangup()
     stage.talk("caller", "colleague")
+
+
+def test_attended_by_code_of_the_one_outside(stage: Stage) -> None:
+    stage.call(stage.caller, "1001", stage.desk, from_user=REMOTE)
+    stage.caller.digits("*31002")
+    stage.colleague.wait("incoming", 12)
+    stage.colleague.answer()
+    stage.talk("caller", "colleague")
+    stage.caller.hangup()
+    stage.talk("desk", "colleague")
 
 
 def test_attended_by_code_to_a_busy_phone_leaves_all_as_it_was(stage: Stage) -> None:

@@ -43,6 +43,7 @@ class Blind:
         self._methods = methods if methods is not None else self._usual_methods()
         self._on_progress = on_progress
         self._called = target
+        self._target: Leg | None = None  # it rings, and has the transferor's place as soon as it answers
         self._events: asyncio.Queue[tuple[Leg, LegEvent]] = asyncio.Queue()
         self._code = 0  # the last SIP code that says how it goes
 
@@ -66,6 +67,8 @@ class Blind:
         """Keep what decides about the transfer; everything else goes its usual way."""
         stranger = leg not in (self._transferor, self._transferee)
         decides = isinstance(event, (Ended, ReferProgress)) or (stranger and isinstance(event, (Answered, Progress)))
+        if isinstance(event, Answered) and leg is self._target and self._transferee.state is not LegState.ENDED:
+            self._join(leg)  # at once: it may hang up before we get to it
         if decides:
             self._events.put_nowait((leg, event))
         return decides or stranger
@@ -132,21 +135,25 @@ class Blind:
         except DialError as error:
             self._code = error.reason.code
             return Report(Outcome.FAILED, error.reason.text)
+        self._target = target
         try:
             async with asyncio.timeout(self._errand.ring_s):
                 return await self._ringing(target)
         except TimeoutError:
+            if self._call.other(target) is not None:
+                return Report(Outcome.ANSWERED)
             self._code = 408
             target.hangup(reasons.RING_TIMEOUT)
             return Report(Outcome.NO_ANSWER, "the target did not answer in time")
         finally:
+            self._target = None
             if self._call.other(target) is None:
                 target.hangup(reasons.HANGUP)
 
     async def _ringing(self, target: Leg) -> Report:
-        while True:
-            if target.state is LegState.UP:  # it may have been up before
-                return self._joined(target)
+        if target.state is LegState.UP:  # it was up before
+            self._join(target)
+        while self._call.other(target) is None:
             leg, event = await self._events.get()
             if leg is target and isinstance(event, Progress):
                 self._on_progress(event.code, event.text)
@@ -158,14 +165,14 @@ class Blind:
             if isinstance(event, ReferProgress) and event.notified and 200 <= event.code < 300:
                 self._code = event.code
                 return self._moved()  # our REFER did it after all, later than we waited
+        return Report(Outcome.ANSWERED)
 
-    def _joined(self, target: Leg) -> Report:
+    def _join(self, target: Leg) -> None:
         self._code = 200
         self._call.replace(self._transferor, target)
         self._errand.let_go()
         self._errand.introduce(self._transferee, target)
         self._errand.completed(target)
-        return Report(Outcome.ANSWERED)
 
     def _transferee_left(self) -> Report:
         return Report(Outcome.FAILED, "the transferee hung up")

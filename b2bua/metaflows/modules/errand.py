@@ -44,7 +44,7 @@ class Errand:
     @classmethod
     def of(cls, context: Context, transferor: Leg, transferee: Leg, number: str, ring_s: float) -> Errand:
         """Of a code or the API: the target is sought where the owner of the code lives."""
-        return cls(context.call, context.parts, transferor, transferee, number, home(context), ring_s)
+        return cls(context.call, context.parts, transferor, transferee, number, home(context, number), ring_s)
 
     def dial(self, caller: Party | None) -> Leg:
         """Call the target as `caller`; None: as the caller of this call. Raises DialError."""
@@ -90,12 +90,16 @@ class Errand:
                           transferee=self.transferee.id, target=target.id if target is not None else None)
 
 
-def home(context: Context) -> str:
-    """The side where the endpoint lives: the peer with an account, the owner's before the other's."""
-    owner, peers = context.owner, context.parts.peers
+def home(context: Context, number: str) -> str:
+    """Where the number is called: at the peer with an account, the owner's before the other's, or where calls from
+    there go (peers.*.numbers)."""
+    owner, parts = context.owner, context.parts
     for leg in (owner, context.call.other(owner)):
-        if leg is not None and peers[leg.peer].account is not None:
-            return leg.peer
+        if leg is not None and parts.peers[leg.peer].account is not None:
+            routed = parts.peers[leg.peer].numbers == "routed"
+            place = parts.exchange.route(leg.peer, number) if routed else leg.peer
+            if place is not None:
+                return place
     return owner.peer
 
 

@@ -14,7 +14,6 @@ from pydantic import Field
 from b2bua.metaflows.context import Context, Outcome, Report
 from b2bua.metaflows.holding import why_not
 from b2bua.metaflows.model import Data
-from b2bua.metaflows.music import hold_music
 from b2bua.metaflows.parking import NoPlaceError, Stay
 
 SLOT = r"\d{1,10}"
@@ -34,7 +33,6 @@ async def run(context: Context, data: Park) -> Report:
     lot, parked = context.parts.lot, context.peer
     if lot is None or context.call.account_id is None:
         return Report(Outcome.FAILED, "there is no place to park at")
-    music = await hold_music(context.parts, context.call, context.leg, data.moh)
     refusal = why_not(context, parked)
     if refusal is not None or parked is None:
         return Report(Outcome.FAILED, refusal or "")
@@ -42,7 +40,7 @@ async def run(context: Context, data: Park) -> Report:
     if slot is not None and not re.fullmatch(SLOT, slot):
         return Report(Outcome.FAILED, "a place is a number of at most 10 digits")
     try:
-        stay = Stay(context, lot, parked, music, slot, timeout_s=data.timeout)
+        stay = Stay(context, lot, parked, slot, music=data.moh, timeout_s=data.timeout)
     except NoPlaceError as full:
         return Report(Outcome.FAILED, str(full))
     return await stay.run(partial(_announced, context))

@@ -109,21 +109,30 @@ def may_hand_over(errand: Errand, target: Leg) -> bool:
 
 
 async def hand_over(errand: Errand, target: Leg) -> bool:
-    """The two talk already: ask the transferee's side to take the target's dialog over. True: our legs are done."""
+    """The two talk already: ask the transferee's side to take the target's dialog over. True: our legs are done.
+
+    Where its INVITE comes through us (the target is on another side), its new leg talks to the target, and so
+    the call goes on.
+    """
     call, leg, dialog = errand.call, errand.transferee, target.dialog_id
     assert dialog is not None
     heard: asyncio.Queue[LegEvent] = asyncio.Queue()
 
     def guard(who: Leg, event: LegEvent) -> bool:
-        if who is leg and isinstance(event, ReferProgress):
+        mine = who is leg and isinstance(event, (ReferProgress, Ended))
+        if mine:
             heard.put_nowait(event)
-        return isinstance(event, ReferProgress)
+        return mine or isinstance(event, ReferProgress)
 
+    call.offered = leg
     try:
         with call.guarded(guard):
             verdict = await refer(errand, leg, with_replaces(errand.refer_to(), target, dialog, leg.peer), heard.get)
     except WayClosedError:
         verdict = Verdict(Came.UNANSWERED, 0)
-    done = verdict.came is Came.MOVED
-    errand.parts.ways.handed_over[leg.peer] = done
-    return done
+    finally:
+        call.offered = None
+        target.granted_to.discard(leg.peer)
+    moved = verdict.came is Came.MOVED
+    errand.parts.ways.handed_over[leg.peer] = moved
+    return moved and call.other(leg) is not None

@@ -246,13 +246,37 @@ async def test_F53_a_transferor_that_hangs_up_runs_no_code_typed_half() -> None:
 
 
 @in_no_time
-async def test_a_bug_while_the_target_answers_leaves_no_leg_ringing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bug_while_the_target_answers_ends_that_call_and_leaves_no_leg(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = stage_of()
     talk, target = await transfer(stage)
     monkeypatch.setattr(talk.call, "replace", lambda *legs: 1 / 0)
     target.answers()
     await settled()
-    assert stage.outcomes() == [("transfer", "error")]
+    assert len(stage.events("call.failed")) == 1
+    assert target.hung_up is not None
+    assert (talk.call.legs, stage.exchange.calls) == (set(), {})
+
+
+@in_no_time
+@pytest.mark.parametrize("leaver", ["target", "transferee"])
+async def test_what_happens_within_one_turn_of_the_loop_happens_in_its_order(leaver: str) -> None:
+    stage = stage_of()
+    talk, target = await transfer(stage)
+    target.answers()
+    assert stage.mixer.hears(talk.a, target)
+    (target if leaver == "target" else talk.a).hangs_up()
+    await settled()
+    assert len(stage.events("transfer.completed")) == 1
+    assert (talk.call.legs, stage.exchange.calls) == (set(), {})
+
+
+@in_no_time
+async def test_a_target_that_answers_while_it_is_told_to_stop_is_hung_up() -> None:
+    stage = stage_of()
+    talk, target = await transfer(stage)
+    await asyncio.sleep(21)
+    target.answers()
+    await settled()
     assert target.hung_up is not None
     assert stage.mixer.hears(talk.a, talk.b)
 
@@ -262,3 +286,13 @@ async def test_the_target_is_sought_where_the_owner_of_the_code_lives() -> None:
     stage = Stage(devices={"1001": BLIND}, trunk={"refer": "never", "account": ACCOUNT})
     _, target = await transfer(stage)
     assert target.peer == "pbx"
+
+
+@in_no_time
+@pytest.mark.parametrize(("numbers", "called_at"), [("own", "trunk"), ("routed", "pbx")])
+async def test_who_types_outside_is_connected_where_the_routes_of_his_side_say(numbers: str, called_at: str) -> None:
+    stage = Stage(account=BLIND, trunk={"refer": "never", "account": ACCOUNT, "numbers": numbers}, refer="never")
+    talk = await stage.talk(caller="1003")
+    talk.a.press("*23001")
+    await settled()
+    assert stage.dialer.legs[-1].peer == called_at
