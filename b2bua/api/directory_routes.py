@@ -12,8 +12,9 @@ from starlette.responses import Response
 from b2bua.api import documents
 from b2bua.api.envelope import Asked
 from b2bua.api.front import asked_of
+from b2bua.api.media_shelf import MediaShelf
 from b2bua.store import Kind, Ref, Store
-from b2bua.store.rows import Json
+from b2bua.store.rows import BESIDES, Json
 
 ThisRequest = Annotated[Asked, Depends(asked_of)]
 
@@ -43,7 +44,7 @@ class _Shelf:
 
         def new(old: Json) -> Json:
             sent = documents.merged(old, asked.data) if merge else asked.data
-            kept = {key: old[key] for key in ("webhooks", "media_files") if key in old}
+            kept = {key: old[key] for key in BESIDES if key in old}
             return documents.checked(ref.kind, sent, ref.id, account) | kept
         record = await self._store.edit(ref, new)
         return asked.answer(documents.shown(record, ref.id), revision=record.revision)
@@ -61,18 +62,18 @@ class _Shelf:
                             revision=record.revision)
 
 
-def directory_routes(store: Store) -> APIRouter:
+def directory_routes(store: Store, media: MediaShelf) -> APIRouter:
     """Accounts here; users and devices below them."""
     router = APIRouter(prefix="/v2/accounts", tags=["directory"])
     shelf = _Shelf(store)
-    _account_routes(router, shelf)
+    _account_routes(router, shelf, media)
     _family_routes(router, store, shelf)
     _document_routes(router, shelf, "user")
     _document_routes(router, shelf, "device")
     return router
 
 
-def _account_routes(router: APIRouter, shelf: _Shelf) -> None:
+def _account_routes(router: APIRouter, shelf: _Shelf, media: MediaShelf) -> None:
     @router.get("/{account_id}")
     async def read_account(asked: ThisRequest, account_id: str) -> Response:
         """The account's document."""
@@ -90,8 +91,10 @@ def _account_routes(router: APIRouter, shelf: _Shelf) -> None:
 
     @router.delete("/{account_id}")
     async def remove_account(asked: ThisRequest, account_id: str) -> Response:
-        """Remove the account with everything in it."""
-        return await shelf.delete(asked, Ref(account_id, "account", account_id))
+        """Remove the account with everything in it, but for its recordings: they go when `retention_days` says so."""
+        answer = await shelf.delete(asked, Ref(account_id, "account", account_id))
+        await media.empty(account_id)
+        return answer
 
 
 def _family_routes(router: APIRouter, store: Store, shelf: _Shelf) -> None:

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from b2bua.api import envelope as crossbar
+from b2bua.calls.directory import USER_PART, USER_PART_MAX
 from b2bua.metaflows.validation import InvalidDocument, validate, with_defaults
-from b2bua.store.rows import AccountRecord, Json, Kind, Record
+from b2bua.store.rows import BESIDES, AccountRecord, Json, Kind, Record
 
 Errors = dict[str, dict[str, dict[str, Any]]]
-NAME_MAX = 128  # KAZOO's own limit
-OURS = ("api_key", "users", "devices", "parent", "id", "webhooks", "media_files")  # no client sets or sees them here
+NAME_MAX = USER_PART_MAX  # KAZOO's own limit
+OURS = ("api_key", "users", "devices", "parent", "id", *BESIDES)  # no client sets or sees them here
 LISTED: Mapping[str, tuple[str, ...]] = {
     "account": ("id", "name", "realm"),
     "user": ("id", "name", "first_name", "last_name", "username", "email", "numbers"),
@@ -93,12 +94,12 @@ def _problems(kind: Kind, document: Json) -> Iterator[tuple[str, dict[str, dict[
     if numbers is not None and not isinstance(numbers, list):
         yield "numbers", {"type": _details("Value did not match type(s): array", numbers, "array")}
     for index, number in enumerate(numbers if isinstance(numbers, list) else ()):
-        yield from _text(f"numbers.{index}", number)
+        yield from _user_part(f"numbers.{index}", number)
     sip = document.get("sip")
     if sip is not None and not isinstance(sip, dict):
         yield "sip", {"type": _details("Value did not match type(s): object", sip, "object")}
     elif sip and sip.get("username") is not None:
-        yield from _text("sip.username", sip["username"])
+        yield from _user_part("sip.username", sip["username"])
 
 
 def _without_secrets(document: Json) -> Json:
@@ -114,23 +115,17 @@ def _text(key: str, value: Any) -> Iterator[tuple[str, dict[str, dict[str, Any]]
         yield key, {"maxLength": _details(f"String must not be more than {NAME_MAX} characters", value, NAME_MAX)}
 
 
-def _reached_by(document: Mapping[str, Any]) -> set[str]:
-    username = (document.get("sip") or {}).get("username")
-    return {*(document.get("numbers") or ()), *([username] if username else [])}
+def _user_part(key: str, value: Any) -> Iterator[tuple[str, dict[str, dict[str, Any]]]]:
+    yield from _text(key, value)
+    if isinstance(value, str) and value and USER_PART.fullmatch(value) is None:
+        yield key, {"pattern": _details(f"Failed to match pattern '{USER_PART.pattern}'", value, USER_PART.pattern)}
 
 
 def _clashes(kind: Kind, document: Json, account: AccountRecord) -> Iterator[tuple[str, dict[str, dict[str, Any]]]]:
-    """An owner that does not exist; a number or username that another one has."""
+    """An owner that does not exist. (Numbers that are taken are the store's to know.)"""
     if kind == "account":
         return
     owner_id, stored = document.get("owner_id"), account.of(kind, document["id"])
     is_new = stored is None or stored.document.get("owner_id") != owner_id  # one who has gone hinders no other change
     if kind == "device" and owner_id is not None and owner_id not in account.users and is_new:
         yield "owner_id", {"not_found": _details("The referenced user does not exist", owner_id)}
-    mine = _reached_by(document)
-    others = account.devices if kind == "device" else account.users
-    for other_id, other in others.items():
-        if other_id != document["id"] and (twice := mine & _reached_by(other.document)):
-            key = "sip.username" if (document.get("sip") or {}).get("username") in twice else "numbers"
-            yield key, {"unique": _details("Already in use in this account", sorted(twice)[0], other_id)}
-            return

@@ -77,6 +77,17 @@ def conflict() -> Refused:
     return Refused(409, "datastore_conflict", {"message": "conflicting documents"})
 
 
+def taken(key: str, value: str, holder_id: str) -> Refused:
+    """400: another document of the account has that number or username."""
+    return invalid({key: {"unique": {"message": "Already in use in this account", "value": value,
+                                     "target": holder_id}}})
+
+
+def has_descendants() -> Refused:
+    """409: an account with others below it stays. (KAZOO says 500 with the same words; it is no fault of ours.)"""
+    return Refused(409, "account_has_descendants", {"message": "account has descendants"})
+
+
 def too_large() -> Refused:
     """413: the body."""
     return Refused(413, "validation error", {"file": {"maxSize": {

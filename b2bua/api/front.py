@@ -29,7 +29,7 @@ from b2bua.api.envelope import Asked, Refused
 from b2bua.api.parts import ApiParts
 from b2bua.api.rate import LOGIN_COST, Buckets
 from b2bua.api.tokens import Tokens
-from b2bua.store import Conflict, Ref, StoreError, UnknownDocument
+from b2bua.store import Conflict, HasDescendants, NumberTaken, Ref, StoreError, UnknownDocument
 
 log = logging.getLogger(__name__)
 
@@ -111,9 +111,9 @@ class Front:
             raise Refused(408, "request_timeout", {"message": "the body did not arrive"}) from None
         problem = _envelope(body, asked)
         asked.token = token_of(headers, asked)
-        verb = asked.query.get("verb") or asked.envelope.get("verb")
-        if scope["method"] == "POST" and isinstance(verb, str) and verb.upper() in ("GET", "PUT", "DELETE", "PATCH"):
-            scope["method"] = verb.upper()
+        verb = asked.query.get("verb", asked.envelope.get("verb"))
+        if scope["method"] == "POST" and verb is not None:
+            scope["method"] = str(verb).upper()  # one that does not exist is refused as any wrong verb is
         if scope["method"] not in WITH_BODY or is_raw:
             return problem
         if problem is None and "data" not in asked.envelope:
@@ -194,6 +194,10 @@ def _refused(error: Exception) -> Refused:
             return error
         case UnknownDocument():
             return crossbar.bad_identifier(error.document_id)
+        case NumberTaken():
+            return crossbar.taken(error.key, error.number, error.holder_id)
+        case HasDescendants():
+            return crossbar.has_descendants()
         case Conflict():
             return crossbar.conflict()
         case StoreError():

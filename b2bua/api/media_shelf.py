@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import soundfile
 
 from b2bua.api import envelope as crossbar
 from b2bua.api.envelope import Refused
-from b2bua.media.library import MEDIA_ID, media_file
+from b2bua.media.library import MEDIA_ID, media_file, media_folder
 from b2bua.store import Ref, Store
 from b2bua.store.rows import Json
 from config.settings import Sounds
@@ -67,6 +68,10 @@ class MediaShelf:
         revision = await self.edit(account_id, lambda media: void(media.pop(media_id, None)))
         await asyncio.to_thread(self.file(account_id, media_id).unlink, missing_ok=True)
         return revision
+
+    async def empty(self, account_id: str) -> None:
+        """The sounds of an account that is gone; its documents went with it."""
+        await asyncio.to_thread(shutil.rmtree, media_folder(self._settings.directory, account_id), ignore_errors=True)
 
     async def take(self, account_id: str, media_id: str, content_type: str, body: AsyncIterator[bytes]) -> Json:
         """The sound of a document, streamed to its place; what the document says about it. raises Refused"""

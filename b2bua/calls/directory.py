@@ -6,11 +6,14 @@ The store builds it; nothing here reads a database. Documents are kept as they w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Document = Mapping[str, Any]
+USER_PART = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]+")
+USER_PART_MAX = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class _Account:
                 owned.setdefault(owner_id, []).append(device_id)
         for kind in (devices, users):
             for document_id, one in kind.items():
-                for number in _numbers(one):
+                for number in user_parts(one):
                     reached.setdefault(number, document_id)
         return cls(document, users, devices, reached, owned)
 
@@ -132,7 +135,7 @@ class Directory:
         """The user parts that reach an endpoint."""
         account = self._accounts.get(account_id, _NOBODY)
         document = account.devices.get(document_id) or account.users.get(document_id) or {}
-        return [number for number in _numbers(document) if account.reached.get(number) == document_id]
+        return [number for number in user_parts(document) if account.reached.get(number) == document_id]
 
 
 def _music(*documents: Document) -> str | None:
@@ -145,7 +148,8 @@ def _rings(document: Document) -> bool:
     return document.get("enabled") is not False and not (document.get("do_not_disturb") or {}).get("enabled")
 
 
-def _numbers(document: Document) -> list[str]:
+def user_parts(document: Document) -> list[str]:
+    """The user parts of SIP that reach a device or user: its numbers and its username."""
     numbers = [str(number) for number in document.get("numbers") or ()]
     username = (document.get("sip") or {}).get("username")
     return list(dict.fromkeys([*numbers, str(username)])) if username else numbers

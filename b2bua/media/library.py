@@ -26,9 +26,14 @@ _SUFFIXES = ("", ".wav", ".mp3", ".ogg", ".flac")
 _SILENCE = re.compile(r"silence_stream://(\d{1,7})")  # ms; KAZOO's and FreeSWITCH's name of it
 
 
+def media_folder(directory: Path, account_id: str) -> Path:
+    """Where the sounds of an account's media lie. The id must have been checked."""
+    return directory / ACCOUNTS / account_id
+
+
 def media_file(directory: Path, account_id: str, media_id: str) -> Path:
-    """Where the sound of an account's media lies. The ids must have been checked."""
-    return directory / ACCOUNTS / account_id / media_id
+    """Where one of them lies. The ids must have been checked."""
+    return media_folder(directory, account_id) / media_id
 
 
 class Library:

@@ -24,5 +24,17 @@ class UnknownDocument(Exception):  # noqa: N818 - said as the API says it
         self.document_id = document_id
 
 
+class NumberTaken(Exception):  # noqa: N818
+    """Another device (or user) of the account has that number. `key`: numbers or sip.username"""
+
+    def __init__(self, key: str, number: str, holder_id: str) -> None:
+        super().__init__(f"{key}: {number!r} belongs to {holder_id}")
+        self.key, self.number, self.holder_id = key, number, holder_id
+
+
+class HasDescendants(Exception):  # noqa: N818
+    """There are accounts below this one: it cannot be deleted."""
+
+
 class Conflict(Exception):  # noqa: N818
     """Somebody else changed the document meanwhile, or has that id already."""

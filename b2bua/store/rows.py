@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,9 +21,11 @@ from b2bua.store.tables import accounts, clock, devices, users
 
 Kind = Literal["account", "user", "device"]
 Json = dict[str, Any]
+T = TypeVar("T")
 Below = dict[str, dict[Kind, dict[str, "Record | None"]]]
 TABLES: Mapping[str, sa.Table] = {"account": accounts, "user": users, "device": devices}
 KINDS_BELOW: tuple[tuple[Kind, sa.Table], ...] = (("user", users), ("device", devices))
+BESIDES = ("webhooks", "media_files")  # of an account's document: they have routes of their own
 CHUNK = 500  # rows or ids in one statement; SQLite's default limit is 32766 parameters
 
 
@@ -64,6 +66,12 @@ class AccountRecord:
         """Shaped like an entry of the seed file, as Directory.build wants it."""
         return {**self.record.document, "users": [user.document for user in self.users.values()],
                 "devices": [device.document for device in self.devices.values()]}
+
+
+def chunks(of: Sequence[T]) -> Iterator[Sequence[T]]:
+    """As many at a time as fit into one statement."""
+    for start in range(0, len(of), CHUNK):
+        yield of[start:start + CHUNK]
 
 
 def text(document: Json) -> str:
@@ -124,8 +132,8 @@ async def write(connection: AsyncConnection, kind: Kind, rows: Sequence[Json]) -
     keys = [column.name for column in table.primary_key]
     changed = {name: statement.excluded[name] for name in rows[0] if name not in (*keys, "position")}
     statement = statement.on_conflict_do_update(index_elements=keys, set_=changed)
-    for start in range(0, len(rows), CHUNK):
-        await connection.execute(statement, list(rows[start:start + CHUNK]))
+    for some in chunks(rows):
+        await connection.execute(statement, list(some))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +161,8 @@ async def news(connection: AsyncConnection, seen: int, known: Container[str]) ->
 async def load(connection: AsyncConnection, ids: Sequence[str], *, bare: bool = False) -> dict[str, AccountRecord]:
     """These accounts in stored order, with their users and devices unless `bare`; deleted ones are missing."""
     found: dict[str, AccountRecord] = {}
-    for start in range(0, len(ids), CHUNK):
-        found |= await _load_some(connection, ids[start:start + CHUNK], bare)
+    for some in chunks(ids):
+        found |= await _load_some(connection, some, bare)
     return found
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from b2bua.calls.directory import USER_PART, USER_PART_MAX, user_parts
 from b2bua.metaflows.validation import InvalidDocument, validate
 from b2bua.store.errors import SeedError
 
@@ -24,7 +25,19 @@ def _quoted(value: Any) -> Any:
     return value
 
 
-Number = Annotated[str, BeforeValidator(_quoted), Field(min_length=1)]
+def _user_part(value: str) -> str:
+    if USER_PART.fullmatch(value) is None or len(value) > USER_PART_MAX:
+        raise ValueError(f"must be 1 to {USER_PART_MAX} characters, none of them a control character")
+    return value
+
+
+Number = Annotated[str, BeforeValidator(_quoted), AfterValidator(_user_part)]
+
+
+class _Sip(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    username: Number | None = None
 
 
 class _Document(BaseModel):
@@ -34,17 +47,11 @@ class _Document(BaseModel):
     name: str = ""
     metaflows: dict[str, Any] | None = None
     numbers: list[Number] = []
-
-
-class _Sip(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-    username: Annotated[str | None, BeforeValidator(_quoted)] = None
+    sip: _Sip = _Sip()
 
 
 class _Device(_Document):
     owner_id: Id | None = None
-    sip: _Sip = _Sip()
 
 
 class _Account(_Document):
@@ -126,16 +133,17 @@ def _clashes(seed: _Seed) -> Iterator[str]:
 
 def _inner_clashes(where: str, account: _Account) -> Iterator[str]:
     ids: dict[str, str] = {account.id: where}
-    numbers: dict[str, str] = {}
+    numbers: dict[tuple[str, str], str] = {}
     users = {user.id for user in account.users}
     documents = [(f"{where}.devices.{i}", device) for i, device in enumerate(account.devices)]
     documents += [(f"{where}.users.{i}", user) for i, user in enumerate(account.users)]  # type: ignore[misc]
     for key, document in documents:
         if (other := ids.setdefault(document.id, key)) != key:
             yield f"{key}.id = {document.id!r}: is also the id of {other}"
-        for number in document.numbers:
-            if (other := numbers.setdefault(number, key)) != key and ".devices." in key:
-                yield f"{key}.numbers = {number!r}: also reaches {other}; a number belongs to one device"
+        kind = "device" if ".devices." in key else "user"
+        for number in user_parts({"numbers": document.numbers, "sip": {"username": document.sip.username}}):
+            if (other := numbers.setdefault((kind, number), key)) != key:
+                yield f"{key}.numbers = {number!r}: also reaches {other}; a number belongs to one {kind}"
         owner_id = getattr(document, "owner_id", None)
         if owner_id and owner_id not in users and ".devices." in key:
             yield f"{key}.owner_id = {owner_id!r}: there is no such user in this account"

@@ -112,7 +112,7 @@ class Store(Memory):
     async def edit(self, ref: Ref, change: Edit, *, revision: str | None = None) -> Record:
         """Change a document: `change` gets a copy and returns the new one.
 
-        raises   UnknownDocument; Conflict when `revision` is given and no longer the current one
+        raises   UnknownDocument; NumberTaken; Conflict when `revision` is given and no longer the current one
         """
         async def work(connection: AsyncConnection, now: int) -> Record:
             old = await changes.existing(connection, ref)
@@ -121,21 +121,24 @@ class Store(Memory):
             new = change(dict(old.document))
             if rows.text(new) == rows.text(old.document):
                 return old
-            return await changes.save(connection, ref, new, rows.next_revision(old.revision, new), now)
+            return await changes.save(connection, ref, old, new, now)
         return await self._change(work)
 
     async def create(self, ref: Ref, document: Json, *, parent_id: str | None = None,
                      api_key: str | None = None) -> Record:
         """A new account (with its parent and api key), user or device.
 
-        raises   UnknownDocument when there is no such account; Conflict when the id or the api key is taken
+        raises   UnknownDocument when there is no such account; NumberTaken; Conflict when the id or api key is taken
         """
         async def work(connection: AsyncConnection, now: int) -> Record:
             return await changes.insert(connection, ref, document, now, parent_id=parent_id, api_key=api_key)
         return await self._change(work)
 
     async def delete(self, ref: Ref) -> Record:
-        """Remove a document (softly: the row stays, marked); what it was. raises UnknownDocument"""
+        """Remove a document (softly: the row stays, marked), an account with everything in it; what it was.
+
+        raises   UnknownDocument; HasDescendants when it is an account with others below
+        """
         async def work(connection: AsyncConnection, now: int) -> Record:
             return await changes.remove(connection, ref, now)
         return await self._change(work)
@@ -150,19 +153,15 @@ class Store(Memory):
         return api_key
 
     async def import_seed(self, document: Any) -> None:
-        """Write the accounts of a seed document, all or nothing. What is there already under these ids is replaced.
+        """Write the accounts of a seed document, all or nothing. What is there already under these ids is replaced,
+        but for what has routes of its own (rows.BESIDES).
 
         raises   SeedError, one line per problem, each naming the key; Conflict when another account has the api key
         """
         accounts = await asyncio.to_thread(seed.check, document)
 
         async def work(connection: AsyncConnection, now: int) -> None:
-            for kind, batch in changes.seed_rows(accounts, now).items():
-                old = await rows.revisions(connection, kind)
-                for row in batch:
-                    before = old.get((str(row.get("account_id", row["id"])), str(row["id"])))
-                    row["revision"] = rows.next_revision(before, row["document"])
-                await rows.write(connection, kind, batch)
+            await changes.take_seed(connection, changes.seed_rows(accounts, now))
         await self._change(work)
         log.info("store: %d accounts imported", len(accounts))
 

@@ -36,6 +36,15 @@ accounts = sa.Table(
     sa.Column("document", sa.JSON, nullable=False),
 )
 
+numbers = sa.Table(
+    "numbers", metadata,
+    sa.Column("account_id", sa.String(32), primary_key=True),
+    sa.Column("kind", sa.String(8), primary_key=True),
+    sa.Column("number", sa.String(128), primary_key=True),
+    sa.Column("document_id", sa.String(255), nullable=False),
+    sa.Index("ix_numbers_document", "account_id", "kind", "document_id"),
+)
+
 users = sa.Table(
     "users", metadata,
     sa.Column("account_id", sa.String(32), primary_key=True),

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -69,10 +71,12 @@ async def test_patch_merges_at_every_depth_and_null_removes(inside: Running) -> 
     ({"name": "x", "owner_id": "nobody"}, "owner_id", "not_found"),
     ({"name": "x", "numbers": ["1001"]}, "numbers", "unique"),
     ({"name": "x", "sip": {"username": "ada"}}, "sip.username", "unique"),
+    ({"name": "x", "numbers": ["1\x00"]}, "numbers.0", "pattern"),
+    ({"name": "x", "sip": {"username": "\ud800"}}, "sip.username", "pattern"),
     ({"name": "x", "metaflows": {"listen_on": "x"}}, "metaflows.listen_on", "enum"),
     ({"name": "x", "metaflows": 1}, "metaflows", "type")])
 async def test_a_wrong_device_is_refused(inside: Running, data: dict[str, Any], path: str, code: str) -> None:
-    answer = await inside.http.put(f"{BASE}/devices", json={"data": data})
+    answer = await inside.http.put(f"{BASE}/devices", content=json.dumps({"data": data}))
     assert answer.status_code == 400
     assert code in answer.json()["data"][path]
 
@@ -98,6 +102,21 @@ async def test_a_new_account_has_its_own_key_and_obeys_its_parent(inside: Runnin
         assert (await inside.http.delete(below)).status_code == 200
         assert (await inside.http.get(below)).status_code == 404
         assert (await inside.http.get(below, headers={"X-Auth-Token": token})).status_code == 401
+
+
+async def test_an_account_with_others_below_it_stays(inside: Running) -> None:
+    answer = await inside.http.delete(BASE)
+    assert (answer.status_code, answer.json()["message"]) == (409, "account_has_descendants")
+    assert (await inside.http.get(f"{BASE}/children")).json()["data"][0]["id"] == CHILD
+
+
+async def test_who_saves_first_has_the_number(inside: Running) -> None:
+    answers = await asyncio.gather(*(inside.http.put(f"{BASE}/devices", json={"data": {
+        "name": f"n{index}", "numbers": ["1005"]}}) for index in range(5)))
+    assert sorted(answer.status_code for answer in answers) == [201, 400, 400, 400, 400]
+    refused = next(answer.json() for answer in answers if answer.status_code == 400)
+    assert refused["message"] == "validation error"
+    assert refused["data"]["numbers"]["unique"]["value"] == "1005"
 
 
 async def test_the_id_and_the_key_cannot_be_set(inside: Running) -> None:

@@ -169,6 +169,16 @@ async def test_verb_tunnelling(inside: Running, how: str) -> None:
     assert (await inside.http.post(ACCOUNT, params={"verb": "patch"}, json=body)).status_code == 405
 
 
+@pytest.mark.parametrize("verb", ["frobnicate", "head", "options", "", 5, ["DELETE"], {"DELETE": 1}])
+@pytest.mark.parametrize("how", ["query", "envelope"])
+async def test_an_unknown_tunnelled_verb_is_405_and_changes_nothing(inside: Running, how: str, verb: object) -> None:
+    await inside.http.post(ACCOUNT, json={"data": {"binding_digit": "#"}})
+    query, body = ({"verb": str(verb)}, {}) if how == "query" else ({}, {"verb": verb})
+    answer = await inside.http.post(ACCOUNT, params=query, json={"data": {"binding_digit": "1"}, **body})
+    assert (answer.status_code, answer.json()["message"]) == (405, "invalid_method")
+    assert (await inside.http.get(ACCOUNT)).json()["data"] == {"binding_digit": "#"}
+
+
 async def test_an_odd_path_does_not_spoil_the_next(inside: Running) -> None:
     for odd in ("/v2/accounts//metaflows", f"/v2/accounts/{A}/users//metaflows", "/v2//accounts", "//v2/accounts/x",
                 f"/v2/accounts/{A}/users/%2F/metaflows"):

@@ -70,6 +70,19 @@ async def test_a_document_is_changed_and_keeps_its_sound_until_it_is_removed(api
     assert [file for file in (tmp_path / "sounds").rglob("*") if file.is_file()] == []
 
 
+async def test_the_sounds_of_an_account_go_with_it(api: Running, tmp_path: Path) -> None:
+    await api.login()
+    child = (await api.http.put("/v2/accounts", json={"data": {"name": "New"}})).json()["data"]["id"]
+    below = f"/v2/accounts/{child}"
+    media_id = (await api.http.put(f"{below}/media", json={"data": {"name": "x"}})).json()["data"]["id"]
+    raw = await api.http.post(f"{below}/media/{media_id}/raw", content=sound(), headers={"content-type": "audio/wav"})
+    assert raw.status_code == 200
+    assert (await api.http.delete(below)).status_code == 200
+    assert [file for file in (tmp_path / "sounds").rglob("*") if file.is_file()] == []
+    await api.store.import_seed({"accounts": [{"id": child, "parent": ACCOUNT}]})
+    assert (await api.http.get(f"{below}/media")).json()["data"] == []
+
+
 async def test_what_is_no_sound_or_too_much_is_refused_and_leaves_nothing(api: Running, tmp_path: Path) -> None:
     media_id = await made(api)
     for body, content_type, status in (

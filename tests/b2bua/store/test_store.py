@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from b2bua.store import Conflict, Ref, Store, StoreError, UnknownDocument
+from b2bua.store import Conflict, HasDescendants, Ref, Store, StoreError, UnknownDocument
 
 A, B = "a" * 32, "b" * 32
 RECORD = {"numbers": {"9": {"module": "record_call"}}}
@@ -202,8 +202,11 @@ async def test_create_and_delete(store: Store) -> None:
 
 async def test_an_account_goes_with_everything_in_it(store: Store) -> None:
     await store.import_seed(SEED)
+    with pytest.raises(HasDescendants):
+        await store.delete(ACCOUNT)
+    await store.delete(Ref(B, "account", B))
     await store.delete(ACCOUNT)
-    assert store.accounts() == [B]
+    assert store.accounts() == []
     assert store.account_by_api_key("key-of-account-a") is None
     with pytest.raises(UnknownDocument):
         await store.replace_metaflows(Ref(A, "device", "zz"), {})
@@ -239,14 +242,30 @@ async def test_of_a_large_account_only_what_changed_is_read_again(store: Store) 
     assert (directory.by_number(A, "1001"), directory.numbers_of(A, "zz")) == (None, ["1003"])
 
 
-async def test_an_account_that_comes_back_has_what_it_had(url: str) -> None:
+async def test_a_deleted_account_that_is_imported_again_starts_empty(url: str) -> None:
     here, there = Store(url), Store(url)
     await asyncio.gather(here.open(), there.open())
     await here.import_seed(SEED)
+    await here.edit(ACCOUNT, lambda account: {**account, "webhooks": {"w": {}}, "media_files": {"m": {}}})
+    await here.delete(Ref(B, "account", B))
     await here.delete(ACCOUNT)
-    await here.import_seed({"accounts": [{"id": A, "name": "Again"}]})
-    await there.renew_api_key(B)  # and so sees what the other wrote
-    for store in (here, there):
-        assert list(store.account(A).devices) == ["zz", "aa"]
-        assert store.record(ACCOUNT).document["name"] == "Again"
-    await asyncio.gather(here.close(), there.close())
+    again = {"id": A, "name": "Again", "devices": [{"id": "new", "numbers": ["1001"]}]}
+    await here.import_seed({"accounts": [again]})
+    await there.edit(ACCOUNT, dict)  # and so sees what the other wrote
+    later = Store(url)
+    await later.open()
+    for store in (here, there, later):
+        assert store.record(ACCOUNT).document == {"id": A, "name": "Again"}
+        assert (list(store.account(A).users), list(store.account(A).devices)) == ([], ["new"])
+        endpoint = (await store.directory()).by_number(A, "1001")
+        assert endpoint is not None
+        assert (endpoint.id, endpoint.metaflows) == ("new", ())
+    await asyncio.gather(here.close(), there.close(), later.close())
+
+
+async def test_an_import_over_a_living_account_leaves_its_webhooks_and_media(store: Store) -> None:
+    await store.import_seed(SEED)
+    await store.edit(ACCOUNT, lambda account: {**account, "webhooks": {"w": {}}, "media_files": {"m": {}}})
+    await store.import_seed(SEED)
+    document = store.record(ACCOUNT).document
+    assert (document["webhooks"], document["media_files"]) == ({"w": {}}, {"m": {}})
