@@ -119,7 +119,7 @@ class App:
         log.info("ready: SIP on %s, API on http://%s", ", ".join(settings.sip.listen), settings.api.listen)
 
     def _start_api(self) -> None:
-        store = Store(self._settings.store)
+        store = Store(self._settings.store, self._settings.store_wait_s)
         store.on_change.append(self._directory_changed)
         parts = ApiParts(store, self._settings.api, self._registry, lambda: self._ready,
                          Live(self._exchange, self._loop, self._parts),

@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     routes: tuple[Route, ...] = ()
     api: Api = Api()
     store: str = Field(default="sqlite:///var/b2bua.db", repr=False)  # may hold a password
+    store_wait_s: float = Field(default=60.0, ge=0, le=86400)  # at the start, for a PostgreSQL that does not answer
     seed: Path | None = None
     recordings: Recordings = Recordings()
     transfers: Transfers = Transfers()

@@ -73,8 +73,11 @@ class Front:
             await self._serve(scope, receive, watched, asked)
         except Exception as error:
             refused = _refused(error)
-            if refused.status >= 500:
+            if refused.status == 500:
                 log.exception("request %s %s %s failed", asked.request_id, scope["method"], scope["path"])
+            elif refused.status > 500:
+                log.warning("request %s %s %s: %d: %s", asked.request_id, scope["method"], scope["path"],
+                            refused.status, error)
             if not started:
                 await asked.refuse(refused)(scope, receive, watched)
 
@@ -89,6 +92,8 @@ class Front:
             await self._app(scope, receive, send)
             return
         problem = await self._read(scope, receive, asked)
+        if not self._parts.store.is_open:
+            raise StoreError("the store is not open yet")
         await self._admit(scope, asked, problem)
         scope["asked"] = asked
         await self._app(scope, receive, send)

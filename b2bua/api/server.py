@@ -33,7 +33,7 @@ class ApiError(Exception):
 
 
 class ApiThread:
-    """Opens the store, then listens.
+    """Listens, then opens the store: until that is done all questions are answered 503.
 
     seed   a document to import when the store is empty
     """
@@ -51,7 +51,7 @@ class ApiThread:
     # -- from other threads -------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Returns when the API listens. May be called once.
+        """Returns when the store has been read. May be called once.
 
         raises   ApiError naming api.listen; StoreError naming the store; SeedError naming the key
         """
@@ -59,7 +59,7 @@ class ApiThread:
         self._loop = asyncio.new_event_loop()
         self._thread.start()
         try:
-            self.call(self._open(), START_S)
+            self.call(self._open(), START_S + self._parts.store.wait_s)
         except BaseException:
             self.stop()
             raise
@@ -132,13 +132,6 @@ class ApiThread:
             raise ApiError(f"{shown}: cannot listen: {why}") from None
 
     async def _open(self) -> None:
-        store = self._parts.store
-        await store.open()
-        if self._seed is not None and await store.is_empty():
-            await store.import_seed(self._seed)
-        self._webhooks = Webhooks(store, self._parts.events, self._parts.registry, self._parts.clock,
-                                  private_addresses=self._parts.settings.webhooks.private_addresses)
-        self._webhooks.start()
         config = uvicorn.Config(create_app(self._parts), http=Connection, ws="websockets-sansio", log_config=None,
                                 access_log=False, lifespan="off", server_header=False,
                                 timeout_graceful_shutdown=CLOSE_S)
@@ -150,6 +143,13 @@ class ApiThread:
                 raise ApiError(f"api.listen = {self._parts.settings.listen!r}: the server ended at once; see the log")
             await asyncio.sleep(0.01)
         log.info("api: listening on %s:%d", *self.address)
+        store = self._parts.store
+        await store.open()
+        if self._seed is not None and await store.is_empty():
+            await store.import_seed(self._seed)
+        self._webhooks = Webhooks(store, self._parts.events, self._parts.registry, self._parts.clock,
+                                  private_addresses=self._parts.settings.webhooks.private_addresses)
+        self._webhooks.start()
 
     async def _close(self) -> None:
         if self._server is not None and self._serving is not None:

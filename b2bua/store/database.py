@@ -9,19 +9,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from b2bua.store.errors import StoreError
+from b2bua.store.errors import StoreError, Unreachable
 
 BUSY_TIMEOUT_MS = 10_000  # another process may be writing; sqlite.org/pragma.html#pragma_busy_timeout
 CONNECT_S = 5.0  # a PostgreSQL that does not answer in this time is down
 COMMAND_S = 30.0  # long enough for a big import's largest statement
 MIGRATION_LOCK = 0x62326275  # pg_advisory_xact_lock key: one sidecar migrates, the others wait
+TROUBLE = (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)  # of any database
+AWAY = (OSError, PoolTimeout, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)  # it may come back
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
 
@@ -90,7 +94,7 @@ def _upgrade(connection: sa.Connection) -> None:
 async def migrate(engine: AsyncEngine, url: str) -> None:
     """Bring the schema up to date; several sidecars may try at once.
 
-    raises   StoreError that names the url and what to do
+    raises   Unreachable when nobody answers; StoreError when trying again is no use. Both name the url and what to do
     """
     try:
         async with engine.begin() as connection:
@@ -99,9 +103,22 @@ async def migrate(engine: AsyncEngine, url: str) -> None:
             else:
                 await connection.exec_driver_sql("PRAGMA user_version=0")  # a write: takes the write lock, or waits
             await connection.run_sync(_upgrade)
-    except (DBAPIError, OSError) as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise StoreError(f"store: {shown(url)}: cannot be opened: {reason}: {_advice(engine)}") from error
+    except TROUBLE as error:
+        kind = Unreachable if is_away(engine, error) else StoreError
+        raise kind(f"store: {shown(url)}: cannot be opened: {reason(error)}: {_advice(engine)}") from error
+
+
+def is_away(engine: AsyncEngine, error: BaseException) -> bool:
+    """Is it the server that does not answer, and not what was asked?"""
+    cause = error.__cause__ if isinstance(error, DBAPIError) else error
+    orig = getattr(error, "orig", None)
+    return engine.dialect.name == "postgresql" and any(
+        isinstance(one, AWAY) for one in (error, cause, orig, getattr(orig, "__cause__", None)))
+
+
+def reason(error: BaseException) -> str:
+    """What the database said, in one line."""
+    return (str(getattr(error, "orig", None) or error) or type(error).__name__).splitlines()[0]
 
 
 def _advice(engine: AsyncEngine) -> str:

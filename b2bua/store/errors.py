@@ -8,6 +8,10 @@ class StoreError(Exception):
     """The database cannot be used. The text names the url (without password) and what to do."""
 
 
+class Unreachable(StoreError):  # noqa: N818
+    """The database server does not answer; it may later."""
+
+
 class SeedError(Exception):
     """A document to import is wrong. `lines` has one sentence per problem, each naming the key."""
 

@@ -16,6 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from b2bua.store.database import TROUBLE
+
 log = logging.getLogger(__name__)
 
 CHANNEL = "b2bua_changed"
@@ -35,7 +37,7 @@ async def listen(engine: AsyncEngine, heard: Callable[[], None]) -> None:
         try:
             async with engine.connect() as connection:
                 await _follow(connection, heard)
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
+        except (*TROUBLE, SQLAlchemyError) as error:
             log.debug("store: notices: %s", error)
         await asyncio.sleep(AGAIN_S)
 

@@ -12,23 +12,24 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from b2bua.calls.directory import Directory
 from b2bua.store import changes, database, notices, rows, seed, tables
-from b2bua.store.errors import Conflict, StoreError
+from b2bua.store.errors import Conflict, StoreError, Unreachable
 from b2bua.store.memory import Memory
 from b2bua.store.rows import Json, Record, Ref
 
 log = logging.getLogger(__name__)
 
 POLL_S = 0.4  # other sidecars' writes must be seen within a second
+AGAIN_S = 1.0  # while PostgreSQL is waited for at the start
 T = TypeVar("T")
 Edit = Callable[[Json], Json]
 
@@ -36,15 +37,17 @@ Edit = Callable[[Json], Json]
 class Store(Memory):
     """Accounts, users and devices: reading is Memory's, here is everything that touches the database.
 
+    wait_s      how long open() waits for a PostgreSQL that does not answer
     on_change   told (on this loop, after commit) of every new snapshot; also of the first one, in open()
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, wait_s: float = 0.0) -> None:
         super().__init__()
-        self.url = url
+        self.url, self.wait_s = url, wait_s
         self.on_change: list[Callable[[Directory], None]] = []
         self._engine: AsyncEngine | None = None
         self._seen = -1
+        self._secrets: dict[str, str] = {}
         self._catching_up = asyncio.Lock()
         self._news = asyncio.Event()
         self._watching: tuple[asyncio.Task[None], ...] = ()
@@ -58,14 +61,36 @@ class Store(Memory):
         """
         engine = database.make_engine(self.url)
         try:
-            await database.migrate(engine, self.url)
+            await self._reach(engine)
         except BaseException:
             await engine.dispose()
             raise
         self._engine = engine
-        await self._catch_up()
+        await self._guarded(self._catch_up())
+        await self.secret()  # who asks must be known when the database is away, too
         self._watching = (asyncio.create_task(self._watch(), name="store watches for other writers"),
                           asyncio.create_task(notices.listen(engine, self._news.set), name="store listens"))
+
+    async def _reach(self, engine: AsyncEngine) -> None:
+        """Migrate as soon as it answers. raises StoreError; Unreachable when it did not in time"""
+        until_s = time.monotonic() + self.wait_s
+        was_told = False
+        while True:
+            try:
+                await database.migrate(engine, self.url)
+                return
+            except Unreachable as error:
+                if time.monotonic() >= until_s:
+                    raise
+                if not was_told:
+                    log.warning("%s (tried again for %g s: store_wait_s)", error, self.wait_s)
+                was_told = True
+                await asyncio.sleep(AGAIN_S)
+
+    @property
+    def is_open(self) -> bool:
+        """Has it been read?"""
+        return self._seen >= 0
 
     async def close(self) -> None:
         """Let go of the database."""
@@ -94,8 +119,8 @@ class Store(Memory):
             return await work
         except IntegrityError as error:
             raise Conflict(str(error.orig)) from error
-        except (DBAPIError, PoolTimeout, OSError) as error:
-            raise StoreError(f"store: {database.shown(self.url)}: {getattr(error, 'orig', None) or error}") from error
+        except database.TROUBLE as error:
+            raise StoreError(f"store: {database.shown(self.url)}: {database.reason(error)}") from error
 
     # -- writing ------------------------------------------------------------------------------------------------
 
@@ -167,6 +192,9 @@ class Store(Memory):
 
     async def secret(self, name: str = "jwt") -> str:
         """A secret that all sidecars on this store share; made at random when it is first asked for."""
+        if name in self._secrets:
+            return self._secrets[name]
+
         async def ask() -> str:
             async with self._open_engine().begin() as connection:
                 await rows.tick(connection)
@@ -176,7 +204,8 @@ class Store(Memory):
                     value = secrets.token_hex(32)
                     await connection.execute(sa.insert(tables.secrets).values(name=name, value=value))
                 return value
-        return await self._guarded(ask())
+        self._secrets[name] = await self._guarded(ask())
+        return self._secrets[name]
 
     async def _change(self, work: Callable[[AsyncConnection, int], Awaitable[T]]) -> T:
         async def transaction() -> T:
@@ -190,7 +219,10 @@ class Store(Memory):
 
     async def _then_catch_up(self, transaction: Awaitable[T]) -> T:
         result = await self._guarded(transaction)
-        await self._catch_up()
+        try:
+            await self._guarded(self._catch_up())
+        except StoreError as error:  # it is on disk; memory follows as soon as the database answers again
+            log.warning("%s: written, but not read back", error)
         return result
 
     # -- staying up to date -------------------------------------------------------------------------------------

@@ -29,27 +29,50 @@ def _as_postgres(command: list[str]) -> list[str]:
     return ["runuser", "-u", "postgres", "--", *command] if os.getuid() == 0 else command
 
 
+class Postgres:
+    """A throw-away PostgreSQL on a loopback port."""
+
+    def __init__(self, binaries: Path) -> None:
+        self._binaries = binaries
+        self.home = Path(tempfile.mkdtemp(prefix="b2bua-pg-"))
+        if os.getuid() == 0:
+            user = pwd.getpwnam("postgres")
+            os.chown(self.home, user.pw_uid, user.pw_gid)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.port = listener.getsockname()[1]
+        self.url = f"postgresql://test@127.0.0.1:{self.port}/postgres"
+        self._run("initdb", "-A", "trust", "-U", "test", "-N")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = _as_postgres([str(self._binaries / program), "-D", str(self.home / "data"), *arguments])
+        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, timeout=START_S)
+
+    def start(self) -> None:
+        options = (f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.home} -c fsync=off")
+        self._run("pg_ctl", "-w", "-l", str(self.home / "log"), "-o", options, "start")
+
+    def stop(self) -> None:
+        """At once, as a crash would."""
+        self._run("pg_ctl", "-m", "immediate", "stop")
+
+
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The url of a throw-away PostgreSQL on a loopback port."""
+def postgres_server() -> Iterator[Postgres]:
+    """It runs."""
     binaries = _binaries()
     if binaries is None:
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
-    home = Path(tempfile.mkdtemp(prefix="b2bua-pg-"))
-    if os.getuid() == 0:
-        user = pwd.getpwnam("postgres")
-        os.chown(home, user.pw_uid, user.pw_gid)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    data = str(home / "data")
-    run = {"check": True, "cwd": "/", "stdout": subprocess.DEVNULL, "timeout": START_S}
-    subprocess.run(_as_postgres([str(binaries / "initdb"), "-D", data, "-A", "trust", "-U", "test", "-N"]), **run)
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={home} -c fsync=off"
-    subprocess.run(_as_postgres([str(binaries / "pg_ctl"), "-D", data, "-w", "-l", str(home / "log"), "-o", options,
-                                 "start"]), **run)
-    yield f"postgresql://test@127.0.0.1:{port}/postgres"
-    subprocess.run(_as_postgres([str(binaries / "pg_ctl"), "-D", data, "-m", "immediate", "stop"]), **run)
-    shutil.rmtree(home, ignore_errors=True)
+    server = Postgres(binaries)
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(server.home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_server: Postgres) -> str:
+    """Its url."""
+    return postgres_server.url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
