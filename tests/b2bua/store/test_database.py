@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 from pathlib import Path
@@ -53,3 +54,10 @@ async def test_sqlite_is_in_wal_mode(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "x.db")
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
+
+
+async def test_several_may_open_a_new_file_at_once(tmp_path: Path) -> None:
+    for index in range(4):
+        stores = [Store(f"sqlite:///{tmp_path}/{index}.db") for _ in range(6)]
+        await asyncio.gather(*(store.open() for store in stores))
+        await asyncio.gather(*(store.close() for store in stores))
