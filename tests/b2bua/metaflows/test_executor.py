@@ -89,6 +89,32 @@ async def test_F66_transfer_runs_the_child_of_its_outcome() -> None:
 
 
 @in_no_time
+@pytest.mark.parametrize("listen_on", ["self", "peer", "both"])
+async def test_F63_the_leg_is_the_one_that_typed_whoever_owns_the_code(probes: Probes, listen_on: str) -> None:
+    tree = node("p", {"_": node("c", dtmf_leg="somebody else's")}, dtmf_leg="somebody else's")
+    stage = Stage(devices={"1001": {"listen_on": listen_on, "numbers": {"1": tree}}})
+    talk = await stage.talk()
+    typists = {"self": [talk.b], "peer": [talk.a], "both": [talk.a, talk.b]}[listen_on]
+    for leg in typists:
+        leg.press("*1")
+        await settled()
+    assert [context.leg for context, _ in probes.seen] == [leg for leg in typists for _ in ("p", "c")]
+    assert all(context.owner is talk.b for context, _ in probes.seen)
+    assert [event.leg_id for event in stage.told if event.name == "metaflow.started"] == [
+        leg.id for leg in typists for _ in ("p", "c")]
+
+
+@in_no_time
+async def test_F63_the_leg_is_the_one_that_the_api_named(probes: Probes) -> None:
+    stage = Stage(devices={"1001": {"listen_on": "peer", "numbers": {"1": node("typed")}}})
+    talk = await stage.talk()
+    for leg in (talk.a, talk.b):
+        await run_node(talk.call, leg, node("p", {"_": node("c")}, dtmf_leg=talk.a.id), stage.parts)
+    assert [context.leg for context, _ in probes.seen] == [talk.a, talk.a, talk.b, talk.b]
+    assert probes.seen[2][0].peer is talk.a
+
+
+@in_no_time
 async def test_F61_F62_F63_captures_collected_and_leg_reach_children_too(probes: Probes) -> None:
     tree = node("p", {"_": node("c", captures=["stored"])}, captures=["no_match"])
     stage = await typed({"patterns": {r"^2(\d)(\d)$": tree}, "listen_on": "self"}, "*212")
