@@ -27,22 +27,22 @@ class WebScripts:
         self._settings, self._workshop = settings, workshop
         self._telling: set[asyncio.Task[None]] = set()
 
-    async def ask(self, method: str, url: str, fields: Mapping[str, str]) -> Answer:
+    async def ask(self, account_id: str | None, method: str, url: str, fields: Mapping[str, str]) -> Answer:
         """As of the protocol."""
         try:
-            return await self._workshop.run(self._ask(method, url, fields))
+            return await self._workshop.run(account_id, self._ask(method, url, fields))
         except SoundError:
             raise ScriptError("too much is being fetched already") from None
 
-    def tell(self, url: str, fields: Mapping[str, str]) -> None:
+    def tell(self, account_id: str | None, url: str, fields: Mapping[str, str]) -> None:
         """As of the protocol."""
-        task = asyncio.get_running_loop().create_task(self._tell(url, fields))
+        task = asyncio.get_running_loop().create_task(self._tell(account_id, url, fields))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
-    async def _tell(self, url: str, fields: Mapping[str, str]) -> None:
+    async def _tell(self, account_id: str | None, url: str, fields: Mapping[str, str]) -> None:
         try:
-            await self.ask("POST", url, fields)
+            await self.ask(account_id, "POST", url, fields)
         except ScriptError as error:
             log.warning("the end of a call was not told to a web server: %s", error)
 

@@ -45,6 +45,8 @@ class Speech(Model):
     parallel: int = Field(default=2, gt=0)  # texts that are spoken at the same time; others wait
     timeout_s: float = Field(default=10, gt=0)  # for one text, waiting included
     max_chars: int = Field(default=2000, gt=0)
+    keep_s: float = Field(default=3600, ge=0)  # tts's sounds stay on disk so long after their last use, say's do not
+    cache_mb: float = Field(default=100, gt=0)  # of it; the least recently used go
 
     @model_validator(mode="after")
     def _known(self) -> Speech:

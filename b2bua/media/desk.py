@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from b2bua.media.bank import BankView
 from b2bua.media.library import Library
+from b2bua.media.preparing import SoundCache
 from b2bua.media.recorder import Taps
 from b2bua.media.speech import Speech
 from b2bua.media.voices import Feeds, Voices
@@ -18,7 +19,9 @@ class Desk:
     def __init__(self, settings: Settings, bank: BankView, taps: Taps, feeds: Feeds) -> None:
         self.workshop = Workshop()
         self.library = Library(settings.sounds, settings.media.mix_rate_hz, self.workshop)
-        self.speech = Speech(settings.speech, self.library.cache, self.workshop)
+        spoken = SoundCache(settings.sounds.cache / "spoken", settings.media.mix_rate_hz,
+                            round(settings.speech.cache_mb * 1e6), settings.sounds.max_s)
+        self.speech = Speech(settings.speech, spoken, self.workshop)
         self.voices = Voices(bank, taps, feeds)
 
     def start(self) -> None:

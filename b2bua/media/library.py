@@ -54,7 +54,7 @@ class Library:
         """As of the protocol."""
         if name in self._tunes:
             return self._tunes[Tune(name)]
-        return await self._workshop.run(self._find(account_id, name))
+        return await self._workshop.run(account_id, self._find(account_id, name))
 
     async def _find(self, account_id: str | None, name: str) -> Sound:
         """On the workshop's loop."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Text made into sound by the operator's engines: a program or an HTTP service. The workshop's loop.
 
-Text reaches a program by its standard input, never by a shell or an argument. What was spoken once is kept, unless
-it is private.
+Text reaches a program by its standard input, never by a shell or an argument. What was spoken once is kept for a while
+(`speech.keep_s`), unless it is private: texts may name people.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import logging
 import os
 import re
 import signal
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
 import httpx
 
@@ -33,15 +35,22 @@ _SAID_MAX = 300  # of what a program complains
 _SOUND_MAX = 50_000_000  # bytes of an answer
 
 
+class _Turn(asyncio.Semaphore):
+    """How many texts of one account are spoken at the same time: one less than of all, so that others have a turn."""
+
+
 class Speech:
     """As of b2bua.metaflows.context."""
 
     def __init__(self, settings: Settings, cache: SoundCache, workshop: Workshop) -> None:
         self._settings, self._cache, self._workshop = settings, cache, workshop
         self._turn = asyncio.Semaphore(settings.parallel)
+        self._turns: WeakValueDictionary[str | None, _Turn] = WeakValueDictionary()  # by account; while one waits
+        for left in cache.folder.glob("*.wav"):  # by a process that died
+            left.unlink(missing_ok=True)
         self.language = settings.language
 
-    async def speak(self, text: str, *, language: str | None = None, voice: str = "female",
+    async def speak(self, account_id: str | None, text: str, *, language: str | None = None, voice: str = "female",
                     engine: str | None = None, keep: bool = True) -> Sound:
         """As of the protocol. SIP thread; cancelling it kills the program."""
         if not text.strip():
@@ -55,16 +64,18 @@ class Speech:
         chosen = self._settings.engines[name]
         words = {"language": _word("language", language or self.language, chosen.languages),
                  "voice": _word("voice", voice, chosen.voices)}
-        return await self._workshop.run(self._speak(name, chosen, words, text, keep))
+        turn = self._turns.setdefault(account_id, _Turn(max(1, self._settings.parallel - 1)))
+        return await self._workshop.run(account_id, self._speak(name, chosen, words, text, keep, turn))
 
-    async def _speak(self, name: str, engine: Engine, words: Mapping[str, str], text: str, keep: bool) -> Sound:
+    async def _speak(self, name: str, engine: Engine, words: Mapping[str, str], text: str, keep: bool,
+                     turn: _Turn) -> Sound:
         key = f"speech {name} {engine!r} {sorted(words.items())} {text}"
         known = await self._workshop.compute(self._cache.find, key) if keep else None
         if known is not None:
             return known
         file = self._cache.folder / f"spoken-{os.urandom(8).hex()}.part"
         try:
-            async with asyncio.timeout(self._settings.timeout_s), self._turn:
+            async with asyncio.timeout(self._settings.timeout_s), turn, self._turn:
                 await (_ask(engine, words, text, file, self._settings.timeout_s) if engine.url
                        else _run(engine, words, text, file))
             return await self._ready(key if keep else None, file)
@@ -75,14 +86,28 @@ class Speech:
         finally:
             file.unlink(missing_ok=True)
 
-
     async def _ready(self, key: str | None, spoken: Path) -> Sound:
         """What the engine spoke, ready to be played; without a key it is forgotten soon."""
         if key is not None:
-            return await self._workshop.compute(self._cache.kept, key, lambda: decoded(spoken, self._cache.rate_hz))
+            sound = await self._workshop.compute(self._cache.kept, key, lambda: decoded(spoken, self._cache.rate_hz))
+            self._forget_later(sound.file, self._settings.keep_s)
+            return sound
         sound = await self._workshop.compute(self._cache.once, lambda: decoded(spoken, self._cache.rate_hz))
         asyncio.get_running_loop().call_later(FORGET_S, sound.file.unlink, True)
         return sound
+
+
+    def _forget_later(self, file: Path, seconds: float) -> None:
+        """When nobody has used it for `keep_s`; what somebody hears is mapped, and stays until he has heard it."""
+        asyncio.get_running_loop().call_later(seconds, self._forget, file)
+
+    def _forget(self, file: Path) -> None:
+        with suppress(FileNotFoundError):
+            left_s = self._settings.keep_s - (time.time() - file.stat().st_mtime)
+            if left_s > 0:
+                self._forget_later(file, left_s)
+            else:
+                file.unlink()
 
 
 def _word(kind: str, value: str, table: Mapping[str, str]) -> str:

@@ -25,6 +25,7 @@ from dsp.voice import VoiceChanger, check
 log = logging.getLogger(__name__)
 
 VOICES_MAX = 32  # changed at a time
+ACCOUNT_VOICES_MAX = 16  # of them, of one account
 RING_FRAMES = 150  # 3 s of what is said and not yet heard
 CUSHION_FRAMES = 2  # heard that much later, so that this thread may be late
 LATE_FRAMES = 8  # waiting: what more comes is dropped, else the delay would stay for ever
@@ -99,6 +100,8 @@ class Voices:
             row, voice = before
             self._voices = {**self._voices, row: replace(voice, pitch=pitch, length=length, told=False)}
             return
+        if sum(voice.call.account_id == call.account_id for voice in self._voices.values()) >= ACCOUNT_VOICES_MAX:
+            raise VoiceError(f"{ACCOUNT_VOICES_MAX} voices of this account are being changed already")
         free = next((row for row in range(VOICES_MAX) if row not in self._voices), None)
         tap = self._taps.tap(leg) if free is not None else None
         source = self._feeds.feed(RING_FRAMES) if tap is not None else -1

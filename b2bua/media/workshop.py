@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ T = TypeVar("T")
 
 WORKERS = 2  # decode and resample
 JOBS_MAX = 64  # asked for at a time; more is refused
+ACCOUNT_JOBS_MAX = 16  # of them, by one account
 STOP_S = 5.0
 
 
@@ -32,7 +34,7 @@ class Workshop:
         self._loop = asyncio.new_event_loop()
         self._pool = ThreadPoolExecutor(WORKERS, "sounds-worker")
         self._thread = threading.Thread(target=self._work, name="sounds", daemon=True)
-        self.jobs = 0
+        self._jobs: Counter[str | None] = Counter()  # by account; SIP thread
 
     def start(self) -> None:
         """Begin to take work."""
@@ -53,19 +55,20 @@ class Workshop:
         finally:
             self._loop.close()
 
-    async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do this on the workshop's loop. SIP thread; cancelling the wait cancels the work.
+    async def run(self, account_id: str | None, work: Coroutine[Any, Any, T]) -> T:
+        """Do this for an account on the workshop's loop. SIP thread; cancelling the wait cancels the work.
 
         Raises SoundError when too much waits already, or what the work raises.
         """
-        if self.jobs >= JOBS_MAX:
+        if self._jobs[account_id] >= ACCOUNT_JOBS_MAX or self._jobs.total() >= JOBS_MAX:
             work.close()
-            raise SoundError(f"{JOBS_MAX} sounds are being made ready already")
-        self.jobs += 1
+            raise SoundError(f"{self._jobs.total()} sounds are being made ready already, "
+                             f"{self._jobs[account_id]} of them for this account")
+        self._jobs[account_id] += 1
         try:
             return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
         finally:
-            self.jobs -= 1
+            self._jobs -= Counter([account_id])
 
     async def compute(self, work: Callable[..., T], *args: Any) -> T:
         """Run a function on a worker; for coroutines of the workshop."""

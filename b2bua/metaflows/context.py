@@ -153,9 +153,9 @@ class Speech(Protocol):
 
     language: str
 
-    async def speak(self, text: str, *, language: str | None = None, voice: str = "female",
+    async def speak(self, account_id: str | None, text: str, *, language: str | None = None, voice: str = "female",
                     engine: str | None = None, keep: bool = True) -> Sound:
-        """The spoken text; an engine that does not exist is the usual one. Raises SoundError.
+        """The text, spoken for an account; an engine that does not exist is the usual one. Raises SoundError.
 
         keep  False: it is private; play it at once, its file is gone soon
         """

@@ -31,10 +31,10 @@ class ScriptError(Exception):
 class Scripts(Protocol):
     """Asks web servers, on another thread; never in private networks unless the operator allows it."""
 
-    async def ask(self, method: str, url: str, fields: Mapping[str, str]) -> Answer:
-        """The answer to one request; fields: the query of a GET, the form of a POST. Raises ScriptError."""
+    async def ask(self, account_id: str | None, method: str, url: str, fields: Mapping[str, str]) -> Answer:
+        """The answer to an account's request; fields: the query of a GET, the form of a POST. Raises ScriptError."""
 
-    def tell(self, url: str, fields: Mapping[str, str]) -> None:
+    def tell(self, account_id: str | None, url: str, fields: Mapping[str, str]) -> None:
         """POST this, soon, once; nobody waits for it."""
 
 
@@ -47,6 +47,7 @@ class Script:
     """
 
     scripts: Scripts
+    account_id: str | None
     url: str
     method: str
     about: Mapping[str, str]
@@ -55,7 +56,7 @@ class Script:
 
     async def fetch(self, extra: Mapping[str, str]) -> None:
         """Ask for the document. Raises ScriptError, and FlowError where it cannot be run at all."""
-        answer = await self.scripts.ask(self.method, self.url, {**self.about, **extra})
+        answer = await self.scripts.ask(self.account_id, self.method, self.url, {**self.about, **extra})
         if self.told is not None:
             self.told(self.method, self.url, answer)
         self._document = _read(answer)

@@ -103,7 +103,8 @@ void direct(const std::shared_ptr<RelayLeg>& from, const Agreed& a, const std::s
     to->source = way ? way->id : OWN_STREAM;
 }
 
-/// What has piled up in the jitter buffer is old by now: the next read begins afresh.
+/// What has piled up in the jitter buffer is old by now: the next read begins afresh. Not so where somebody has listened
+/// all the time: there nothing has, and what waits is the sound of now.
 void refresh(RelayLeg& leg)
 {
     if (leg.stream)
@@ -125,7 +126,8 @@ void unjoin_locked(const std::shared_ptr<RelayLeg>& leg)
             gone.swap(one->route);
         }
         speak(*one, OWN_STREAM);
-        refresh(*one);
+        if (!one->feed)
+            refresh(*one);
     }
 }
 

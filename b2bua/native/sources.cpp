@@ -19,6 +19,7 @@
 namespace {
 
 enum { CLOSED = 0, PLAYS = 1, FED = 2 };
+enum { FADE_MS = 10 };
 
 struct Source {
     pjmedia_port port;            // first: PJMEDIA hands back a pointer to it
@@ -28,6 +29,7 @@ struct Source {
     std::atomic<int> reading;     // the clock thread is inside read()
     std::atomic<int> writing;     // a worker is inside push()
     std::atomic<bool> finished;
+    std::atomic<bool> fading;     // its next frame is its last one
     // PLAYS: the clock thread's own while it reads
     const int16_t* samples;
     unsigned count, next;
@@ -59,6 +61,7 @@ struct SourcesCore {
     int open();
     bool read(Source& source, int16_t* out);
     bool read_sound(Source& source, int16_t* out);
+    void fade_out(int16_t* frame);
     bool read_ring(Source& source, int16_t* out);
 };
 
@@ -94,7 +97,16 @@ int SourcesCore::open()
     const int slot = free_slots.front();
     free_slots.pop_front();
     sources[slot].finished.store(false);
+    sources[slot].fading.store(false);
     return slot;
+}
+
+void SourcesCore::fade_out(int16_t* frame)
+{
+    const int length = clock_rate * FADE_MS / 1000;
+    for (int i = 0; i < length; ++i)
+        frame[i] = int16_t(frame[i] * (length - i) / length);
+    std::memset(frame + length, 0, size_t(frame_samples - length) * sizeof(int16_t));
 }
 
 bool SourcesCore::read_sound(Source& source, int16_t* out)
@@ -115,6 +127,10 @@ bool SourcesCore::read_sound(Source& source, int16_t* out)
             source.finished.store(true);
     }
     std::memset(out + done, 0, size_t(frame_samples - done) * sizeof(int16_t));
+    if (done > 0 && source.fading.load()) {
+        fade_out(out);
+        source.finished.store(true);
+    }
     return done > 0;
 }
 
@@ -221,6 +237,12 @@ int Sources::push(int slot, unsigned long long address, int frames)
     }
     source.writing.store(0);
     return done;
+}
+
+void Sources::fade(int slot)
+{
+    if (slot >= 0 && slot < core_->slots)
+        core_->sources[slot].fading.store(true);
 }
 
 void Sources::close(int slot)

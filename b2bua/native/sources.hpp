@@ -29,6 +29,9 @@ public:
     /// One thread at a time per slot; any thread. A slot that is closed meanwhile takes nothing.
     int push(int slot, unsigned long long address, int frames);
 
+    /// What play() gave falls silent without a click, within FADE_MS of its next frame, and is `finished` then. Thread: SIP.
+    void fade(int slot);
+
     int waiting(int slot) const;       ///< frames of a fed slot that have not been read; any thread
     bool finished(int slot) const;     ///< everything was played (never with loop; not for feed); any thread
     int port(int slot) const;          ///< its conference port, -1 before its first use

@@ -21,6 +21,7 @@ from b2bua.calls.sounds import HEADER_BYTES, End, Sound
 log = logging.getLogger(__name__)
 
 _AGAIN_S = 0.02  # one tick of the conference: when to look again whether the end was reached
+_FADE_S = 0.06  # what is stopped fades at the next tick of the conference, and is taken away after that
 
 
 class Playing:
@@ -78,9 +79,22 @@ class Playing:
         self._player.forget_one(self)
         if self._slot < 0:
             return
-        self._player.sources.close(self._slot)
+        if why is End.STOPPED and self._sink is not None and self._sink == self.leg.port:
+            self._player.fade(self)
+            self._player.sources.fade(self._slot)
+            self._loop.call_later(_FADE_S, self.close)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Give back what it has; once."""
+        if self._slot < 0:
+            return
+        slot, self._slot = self._slot, -1
+        self._player.faded(self)
+        self._player.sources.close(slot)
         if self._sink is not None and self._sink == self.leg.port:  # else the connection went with the leg's port
-            pj.conf_disconnect(self._player.sources.port(self._slot), self._sink)
+            pj.conf_disconnect(self._player.sources.port(slot), self._sink)
         self._call.path.release(self)
 
 
@@ -90,6 +104,7 @@ class Player:
     def __init__(self, sources: pj.Sources, slots: int) -> None:
         self.sources, self.slots = sources, slots
         self._playing: dict[Leg, list[Playing]] = {}
+        self._fading: set[Playing] = set()
 
     def start(self, call: Call, leg: Leg, sound: Sound, *, loop: bool = False, gain_db: float = 0.0) -> Playing:
         """As of the protocol; a leg that has ended hears nothing."""
@@ -126,7 +141,17 @@ class Player:
         if left:
             self._playing[playing.leg] = left
 
+    def fade(self, playing: Playing) -> None:
+        """It was stopped, and is heard for a moment yet."""
+        self._fading.add(playing)
+
+    def faded(self, playing: Playing) -> None:
+        """It is heard no more."""
+        self._fading.discard(playing)
+
     def close(self) -> None:
         """Before the library goes."""
         for leg in list(self._playing):
             self.forget(leg)
+        for playing in list(self._fading):
+            playing.close()

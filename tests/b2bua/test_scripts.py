@@ -31,7 +31,7 @@ def server() -> Iterator[WebServer]:
 
 async def ask(workshop: Workshop, method: str, url: str, **settings: object) -> Answer:
     scripts = WebScripts(Pivot.model_validate({"private_addresses": True, **settings}), workshop)
-    return await scripts.ask(method, url, {"Call-ID": "a b&c"})
+    return await scripts.ask(None, method, url, {"Call-ID": "a b&c"})
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -74,7 +74,7 @@ async def test_nobody_there_and_no_url_at_all(workshop: Workshop) -> None:
 async def test_the_end_is_told_and_failures_are_only_logged(workshop: Workshop, server: WebServer) -> None:
     server.pages["/cdr"] = Page("")
     scripts = WebScripts(Pivot(private_addresses=True), workshop)
-    scripts.tell(f"{server.url}/cdr", {"Call-ID": "x"})
-    scripts.tell(f"{server.url}/none", {})
+    scripts.tell(None, f"{server.url}/cdr", {"Call-ID": "x"})
+    scripts.tell(None, f"{server.url}/none", {})
     assert (await asyncio.to_thread(server.wait, "/cdr")).fields == {"Call-ID": "x"}
     await asyncio.to_thread(server.wait, "/none")

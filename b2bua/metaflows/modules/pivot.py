@@ -35,7 +35,7 @@ async def run(context: Context, data: Pivot) -> Report:
     if scripts is None:
         return Report(Outcome.UNAVAILABLE, "no web server can be asked")
     about = about_call(call) if data.req_format == "kazoo" else about_twiml(call)
-    script = Script(scripts, data.voice_url, data.method.upper(), about,
+    script = Script(scripts, call.account_id, data.voice_url, data.method.upper(), about,
                     partial(_debug, call) if data.debug else None)
     try:
         await script.fetch({})
@@ -75,5 +75,5 @@ def about_twiml(call: Call) -> Mapping[str, str]:
 
 def _tell_end(scripts: Scripts, url: str, call: Call) -> None:
     reason = call.reason
-    scripts.tell(url, {**about_call(call), "Call-Status": "completed", "Duration-Seconds":
+    scripts.tell(call.account_id, url, {**about_call(call), "Call-Status": "completed", "Duration-Seconds":
                        str(round(time.monotonic() - call.began_s)), "Hangup-Code": str(reason.code if reason else 200)})

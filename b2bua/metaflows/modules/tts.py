@@ -44,7 +44,8 @@ async def speak(context: Context, text: str, *, language: str | None, voice: str
     if speech is None:
         return Report(Outcome.UNAVAILABLE, "there is no speech engine")
     try:
-        sound = await speech.speak(text, language=language, voice=voice, engine=engine, keep=keep)
+        sound = await speech.speak(context.call.account_id, text, language=language, voice=voice, engine=engine,
+                                   keep=keep)
     except SoundError as error:
         log.warning("call %s: nothing is said: %s", context.call.id, error)
         return Report(Outcome.FAILED, str(error))

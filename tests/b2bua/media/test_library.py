@@ -18,7 +18,7 @@ import soundfile
 
 from b2bua.calls.sounds import HEADER_BYTES, Sound, SoundError, Tune
 from b2bua.media.library import Library
-from b2bua.media.workshop import JOBS_MAX, Workshop
+from b2bua.media.workshop import ACCOUNT_JOBS_MAX, JOBS_MAX, Workshop
 from config.settings import Sounds
 from tests.peers.sound import dominant_hz, read_wav, tone
 
@@ -116,9 +116,20 @@ async def test_the_cache_lets_the_oldest_go(tmp_path: Path) -> None:
 async def test_too_much_at_a_time_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "sounds" / "beep.wav")
     with library(tmp_path) as sounds:
-        done = await asyncio.gather(*(sounds.find(A, "beep") for _ in range(JOBS_MAX + 9)), return_exceptions=True)
+        accounts = [f"{index % 9}" * 32 for index in range(JOBS_MAX + 9)]
+        done = await asyncio.gather(*(sounds.find(one, "beep") for one in accounts), return_exceptions=True)
     assert sum(isinstance(one, SoundError) for one in done) == 9
     assert sum(isinstance(one, Sound) for one in done) == JOBS_MAX
+
+
+async def test_one_account_leaves_room_for_the_others(tmp_path: Path) -> None:
+    write(tmp_path / "sounds" / "beep.wav")
+    with library(tmp_path) as sounds:
+        greedy = [sounds.find(A, "beep") for _ in range(JOBS_MAX)]
+        *done, other = await asyncio.gather(*greedy, sounds.find("b" * 32, "beep"), return_exceptions=True)
+        assert isinstance(await sounds.find(A, "beep"), Sound), "afterwards it may again"
+    assert sum(isinstance(one, Sound) for one in done) == ACCOUNT_JOBS_MAX
+    assert isinstance(other, Sound)
 
 
 class Web(BaseHTTPRequestHandler):

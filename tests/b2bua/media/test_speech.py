@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,9 +60,9 @@ def said(folder: Path) -> list[Any]:
 
 async def test_F77_an_engine_speaks_with_voice_and_language_and_only_once(tmp_path: Path) -> None:
     with speech(tmp_path) as speaker:
-        first = await speaker.speak("Hello; rm -rf / $(id) `id` [[x]] -v", voice="female")
-        assert await speaker.speak("Hello; rm -rf / $(id) `id` [[x]] -v", voice="female", engine="flite") == first
-        await speaker.speak("Guten Tag", voice="klaus", language="de-de")
+        first = await speaker.speak(None, "Hello; rm -rf / $(id) `id` [[x]] -v", voice="female")
+        assert await speaker.speak(None, "Hello; rm -rf / $(id) `id` [[x]] -v", voice="female", engine="flite") == first
+        await speaker.speak(None, "Guten Tag", voice="klaus", language="de-de")
     rate_hz, (samples,) = read_wav(first.file)
     assert dominant_hz(samples, rate_hz) == pytest.approx(HZ, abs=5)
     assert first.seconds == pytest.approx(1.0, abs=0.05)
@@ -76,7 +77,7 @@ async def test_F77_an_engine_speaks_with_voice_and_language_and_only_once(tmp_pa
     ("sleep", {}, "within 0.6 s")])
 async def test_F77_what_cannot_be_spoken_says_why(tmp_path: Path, text: str, words: dict[str, str], why: str) -> None:
     with speech(tmp_path, timeout_s=0.6) as speaker, pytest.raises(SoundError, match=why):
-        await speaker.speak(text, **words)
+        await speaker.speak(None, text, **words)
     assert list((tmp_path / "cache").iterdir()) == []
 
 
@@ -84,9 +85,9 @@ async def test_what_is_private_is_spoken_anew_and_its_sound_is_gone_soon(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speech_module, "FORGET_S", 0.2)
     with speech(tmp_path) as speaker:
-        one = await speaker.speak("4 1 1 1", keep=False)
+        one = await speaker.speak(None, "4 1 1 1", keep=False)
         assert one.file.exists()
-        assert (await speaker.speak("4 1 1 1", keep=False)).file != one.file
+        assert (await speaker.speak(None, "4 1 1 1", keep=False)).file != one.file
         assert len(said(tmp_path)) == 2
         async with asyncio.timeout(3):
             while list((tmp_path / "cache").iterdir()):  # noqa: ASYNC110 - another thread
@@ -102,7 +103,7 @@ def test_what_a_process_that_died_was_making_is_removed(tmp_path: Path) -> None:
 
 async def test_who_waits_no_more_ends_the_program(tmp_path: Path) -> None:
     with speech(tmp_path) as speaker:
-        waiting = asyncio.ensure_future(speaker.speak("sleep"))
+        waiting = asyncio.ensure_future(speaker.speak(None, "sleep"))
         while not said(tmp_path):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.02)
         waiting.cancel()
@@ -121,3 +122,33 @@ def _is_there(file: Path) -> bool:
         return bool(file.read_bytes())
     except OSError:
         return False
+
+
+def gone(file: Path) -> None:
+    end_s = time.monotonic() + 5
+    while file.exists():
+        assert time.monotonic() < end_s, "it is still there"
+        time.sleep(0.02)
+
+
+async def test_what_was_spoken_is_gone_from_the_disk_a_while_after_its_last_use(tmp_path: Path) -> None:
+    with speech(tmp_path, keep_s=0.3) as speaker:
+        sound = await speaker.speak(None, "Mrs Smith owes 20 pounds")
+        assert sound.file.exists()
+        await asyncio.to_thread(gone, sound.file)
+    with speech(tmp_path) as speaker:
+        left = await speaker.speak(None, "Mrs Smith owes 20 pounds")
+    assert left.file.exists(), "the process died before its time"
+    with speech(tmp_path):
+        assert not left.file.exists()
+
+
+async def test_who_speaks_slowly_keeps_no_other_account_from_speaking(tmp_path: Path) -> None:
+    with speech(tmp_path, timeout_s=3.0) as speaker:
+        slow = [asyncio.create_task(speaker.speak("a" * 32, "sleep")) for _ in range(4)]
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(2.5):
+            await speaker.speak("b" * 32, "hello")
+        for task in slow:
+            task.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)

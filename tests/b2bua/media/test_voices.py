@@ -15,7 +15,7 @@ import pytest
 
 from b2bua.calls.events import Event
 from b2bua.media.bank import BankView
-from b2bua.media.voices import RING_FRAMES, VOICES_MAX, Voices
+from b2bua.media.voices import ACCOUNT_VOICES_MAX, RING_FRAMES, VOICES_MAX, Voices
 from b2bua.metaflows.context import VoiceError
 from b2bua.sip.bridge import Tap
 from tests.b2bua.media.fake_bank import FakeBank
@@ -85,7 +85,9 @@ class Hall:
             self.bank.now += 1
             if index % 4 == 3:
                 time.sleep(0.012)
-        time.sleep(0.1)
+        before = -1
+        while before != (before := sum(map(len, self.feeds.said.values()))):  # the thread has nothing more to say
+            time.sleep(0.15)
 
     def heard(self, slot: int = 0) -> Any:
         return np.concatenate(self.feeds.said[slot])
@@ -163,8 +165,12 @@ async def test_what_cannot_be_changed_is_refused_and_takes_nothing() -> None:
             room.voices.change(talk.call, talk.b, 1.5, 1.0)
         assert (room.taps.tapped, room.voices.active) == (0, 0)
         room.feeds.full = False
-        for _ in range(VOICES_MAX):
+        for index in range(VOICES_MAX):
             other = await stage.talk()
+            other.call.account_id = f"{index % 2}" * 32
             room.voices.change(other.call, other.b, 1.5, 1.0)
+            if index == ACCOUNT_VOICES_MAX * 2 - 2:  # all of the one account, and one of the other is missing
+                with pytest.raises(VoiceError, match="of this account"):
+                    room.voices.change(other.call, other.a, 1.5, 1.0)
         with pytest.raises(VoiceError):
             room.voices.change(talk.call, talk.b, 1.5, 1.0)

@@ -27,13 +27,13 @@ class FakeScripts:
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     told: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
-    async def ask(self, method: str, url: str, fields: Mapping[str, str]) -> Answer:
+    async def ask(self, account_id: str | None, method: str, url: str, fields: Mapping[str, str]) -> Answer:
         self.asked.append((method, url, dict(fields)))
         if url not in self.pages:
             raise ScriptError("the server answered 404")
         return Answer(self.pages[url], self.pages[url].startswith("<"))
 
-    def tell(self, url: str, fields: Mapping[str, str]) -> None:
+    def tell(self, account_id: str | None, url: str, fields: Mapping[str, str]) -> None:
         self.told.append((url, dict(fields)))
 
 

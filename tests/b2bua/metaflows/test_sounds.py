@@ -28,7 +28,7 @@ class FakeSpeech:
     asked: list[tuple[str, str | None, str, str | None]] = field(default_factory=list)
     kept: list[bool] = field(default_factory=list)
 
-    async def speak(self, text: str, *, language: str | None = None, voice: str = "female",
+    async def speak(self, account_id: str | None, text: str, *, language: str | None = None, voice: str = "female",
                     engine: str | None = None, keep: bool = True) -> Sound:
         self.kept.append(keep)
         self.asked.append((text, language, voice, engine))

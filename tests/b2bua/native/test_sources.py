@@ -48,6 +48,13 @@ def test_a_closed_slot_is_silent_and_is_used_again(play: Any) -> None:
     assert found["in_use"] == [2, 1, 2, 0]
 
 
+def test_what_fades_ends_within_ten_ms_without_a_jump(play: Any) -> None:
+    found = play("fades")
+    assert found["finished"]
+    assert 0 < found["ramp_samples"] <= 80
+    assert found["largest_step"] <= 1000 // 80 + 1
+
+
 class Ear:
     """Everything that a port says, as the bank hears it."""
 
@@ -97,6 +104,19 @@ def gain(rig: Any, pj: Any) -> Any:
     return {"peaks": ear.heard().tolist()}
 
 
+def fades(rig: Any, pj: Any) -> Any:
+    sources, samples = pj.Sources(2, 8000), np.full(8000, 1000, np.int16)
+    slot = sources.play(samples.ctypes.data, len(samples), True, 1.0)
+    ear = Ear(pj, sources.port(slot))
+    rig.poll(0.2)
+    sources.fade(slot)
+    rig.poll_until(lambda: sources.finished(slot))
+    rig.poll(0.1)
+    heard = ear.heard()
+    return {"finished": sources.finished(slot), "ramp_samples": int((heard < 1000).sum()),
+            "largest_step": int(np.abs(np.diff(heard)).max())}
+
+
 def fed(rig: Any, pj: Any) -> Any:
     sources, samples = pj.Sources(2, 8000), ramp(6 * FRAME)
     slot = sources.feed(4)
@@ -134,5 +154,5 @@ if __name__ == "__main__":
     import endpoint
     import pjsua2
 
-    names = (sound, looped, gain, fed, reuse)
+    names = (sound, looped, gain, fades, fed, reuse)
     endpoint.main({scenario.__name__: functools.partial(scenario, pj=pjsua2) for scenario in names})
