@@ -68,7 +68,7 @@ def configure(settings: Log) -> logging.handlers.QueueListener:
     writer = logging.handlers.QueueListener(lines, handler)
     root.handlers[:] = [_Hand(lines)]
     root.setLevel(settings.level.upper())
-    for name in ("httpx", "httpcore", "aiosqlite", "alembic", "sqlalchemy.engine", "asyncio"):
+    for name in ("uvicorn.error", "httpx", "httpcore", "aiosqlite", "alembic", "sqlalchemy.engine", "asyncio"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     writer.start()
     return writer

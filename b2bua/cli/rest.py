@@ -65,7 +65,7 @@ def sentences(status: int, body: Mapping[str, Any]) -> Iterator[str]:
         yield "that account is neither the one of the api key nor below it"
     elif status == 404:
         cause = data.get("cause") if isinstance(data, dict) else data[0] if isinstance(data, list) and data else None
-        yield f"there is no {cause!r}" if cause else "there is no such thing"
+        yield f"there is no {cause!r}" if cause else _reason(data) or "there is no such thing"
     elif status == 429:
         yield "too many requests; wait a moment"
     elif status == 400 and isinstance(data, dict) and isinstance(data.get("message"), str):
@@ -73,16 +73,22 @@ def sentences(status: int, body: Mapping[str, Any]) -> Iterator[str]:
     elif status == 400 and isinstance(data, dict) and data:
         yield from _mistakes(data)
     else:
-        yield f"the service answered {status}: {body.get('message', 'no reason given')}"
+        yield f"the service answered {status}: {_reason(data) or body.get('message') or 'no reason given'}"
+
+
+def _reason(data: Any) -> str | None:
+    return str(data["message"]) if isinstance(data, dict) and data.get("message") else None
 
 
 def _mistakes(data: Mapping[str, Any]) -> Iterator[str]:
     for path, codes in data.items():
-        for details in codes.values() if isinstance(codes, dict) else ():
-            message = details.get("message", "is wrong") if isinstance(details, dict) else str(details)
-            target = details.get("target") if isinstance(details, dict) else None
+        for code, details in codes.items() if isinstance(codes, dict) else ():
+            details = details if isinstance(details, dict) else {"message": str(details)}
+            target, value = details.get("target"), details.get("value")
             allowed = f" ({', '.join(map(str, target))})" if isinstance(target, list) else ""
-            yield f"{path.replace('%2E', '.')}: {message}{allowed}"
+            holder = f" by {target}" if code == "unique" else ""
+            sent = f" = {value!r}" if code != "required" and isinstance(value, (str, int, float)) else ""
+            yield f"{path.replace('%2E', '.')}{sent}: {details.get('message', 'is wrong')}{holder}{allowed}"
 
 
 def print_json(data: Any) -> None:

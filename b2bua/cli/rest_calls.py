@@ -30,8 +30,9 @@ def list_calls(account: Account = None, url: Url = URL, api_key: ApiKey = None, 
         print_json(legs)
         return
     rows = [[*(escape(str(leg.get(key) or "")) for _, key in COLUMNS), _age(leg.get("timestamp"))] for leg in legs]
-    show([*(heading for heading, _ in COLUMNS), "for"], rows)
-    typer.echo(f"{len({leg.get('interaction_id') for leg in legs})} calls, {len(legs)} legs")
+    if rows:
+        show([*(heading for heading, _ in COLUMNS), "for"], rows)
+    typer.echo(f"calls: {len({leg.get('interaction_id') for leg in legs})}, legs: {len(legs)}")
 
 
 def _age(timestamp: Any) -> str:
@@ -48,6 +49,9 @@ def parked(account: Account = None, url: Url = URL, api_key: ApiKey = None, as_j
     stays: list[dict[str, Any]] = api.ask("GET", api.path(account, "parked"))
     if as_json:
         print_json(stays)
+        return
+    if not stays:
+        typer.echo("nobody is parked")
         return
     keys = ("slot", "number", "name", "parked_by", "call_id")
     show([*keys, "for"], [[*(escape(str(stay.get(key) or "")) for key in keys), _age(stay.get("timestamp"))]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,6 +31,8 @@ def _group(kind: str) -> typer.Typer:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(one, (dict, list)) for one in value)):
+        return escape(json.dumps(value, ensure_ascii=False))
     return escape(", ".join(map(str, value)) if isinstance(value, list) else str(value))
 
 

@@ -37,13 +37,18 @@ def text_of(path: Path) -> str:
     """A file's text; `-` is stdin."""
     try:
         return typer.get_text_stream("stdin").read() if str(path) == "-" else path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        fail([f"{path}: {error.strerror}"])
+    except UnicodeDecodeError as error:
         fail([f"{path}: {error}"])
 
 
 def document_of(path: Path) -> Any:
     """A YAML or JSON file."""
     try:
-        return yaml.safe_load(text_of(path))
+        document = yaml.safe_load(text_of(path))
     except yaml.YAMLError as error:
         fail([f"{path}: {error}"])
+    if document is None:
+        fail([f"{path}: is empty"])
+    return document

@@ -70,12 +70,32 @@ def test_E3_metaflows_may_be_checked_only(served: Shell) -> None:
 def test_calls(served: Shell) -> None:
     ran = served("calls", "list")
     assert "leg-1" in ran.out
-    assert "1 calls, 1 legs" in ran.out
+    assert "calls: 1, legs: 1" in ran.out
     assert served("calls", "hangup", "leg-1").out == "hangup initiated\n"
     assert served("calls", "transfer", "leg-1", "1002").out == "transfer initiated\n"
     assert served("calls", "run", "leg-1", served.file("n.yaml", "module: hangup\n")).out == "metaflow sent\n"
     assert served.told == [("leg-1", "hangup", {}), ("leg-1", "transfer", {"target": "1002", "transfer_type": "blind"}),
                            ("leg-1", "metaflow", {"module": "hangup"})]
+
+
+def test_ids_are_whole_however_narrow_it_is(served: Shell) -> None:
+    long = "x" * 128
+    made = served("devices", "create", "-", stdin=f"{{name: {'y' * 120}, numbers: ['{long}'], sip: {{realm: r}}}}")
+    assert made.code == 0, made.err
+    (line,) = [line for line in served("devices", "list").out.splitlines() if "yyy" in line]
+    assert all(word in line for word in ("y" * 120, long))
+    assert '{"realm": "r"}' in made.out
+
+
+def test_a_number_that_is_taken_is_told_with_its_holder(served: Shell) -> None:
+    ran = served("devices", "create", "-", stdin="{name: x, numbers: ['1001']}")
+    assert ran.err == "numbers = '1001': Already in use in this account by d1\n"
+    assert served("accounts", "delete", A, "--yes").err == "the service answered 409: account has descendants\n"
+
+
+def test_a_file_that_is_not_there_or_empty_is_named(served: Shell) -> None:
+    assert served("devices", "create", "nowhere.yaml").err == "nowhere.yaml: No such file or directory\n"
+    assert served("devices", "create", "-", stdin="").err == "-: is empty\n"
 
 
 def test_parked_parties_are_listed(served: Shell) -> None:
@@ -106,7 +126,7 @@ def test_errors_are_sentences(served: Shell, words: list[str], sentence: str) ->
 def test_mistakes_in_a_document_are_named(served: Shell) -> None:
     ran = served("metaflows", "set", served.file("m.json", {"binding_digit": "x", "patterns": {"^1.$": {}}}))
     assert ran.code == 1
-    assert "binding_digit: Value not found in enumerated list of values (1, 2," in ran.err
+    assert "binding_digit = 'x': Value not found in enumerated list of values (1, 2," in ran.err
     assert "patterns.^1.$.module: Field is required but missing" in ran.err
     assert "either --user or" in served("metaflows", "show", "--user", "u1", "--device", "d1").err
 
