@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from b2bua.api.auth_routes import auth_routes
 from b2bua.api.channel_routes import channel_routes
@@ -25,8 +26,8 @@ from b2bua.api.webhook_routes import webhook_routes
 
 def create_app(parts: ApiParts) -> FastAPI:
     """All routes, behind the front. The store must be open on the loop that runs this."""
-    app = FastAPI(title="metaflow-b2bua", version=VERSION, redirect_slashes=False, redoc_url=None,
-                  description="KAZOO metaflows for any PBX: Crossbar-compatible API")
+    app = FastAPIOffline(title="metaflow-b2bua", version=VERSION, redirect_slashes=False, redoc_url=None,
+                         static_url="/docs/static", description="KAZOO metaflows for any PBX: Crossbar-compatible API")
     tokens = Tokens(parts.store, parts.secret, parts.settings.token_ttl_s, parts.clock)
     app.include_router(health_routes(parts))
     app.include_router(auth_routes(parts.store, tokens))
