@@ -27,6 +27,7 @@ Index = NDArray[np.intp]
 When = NDArray[np.float64]
 
 TONES_HZ = np.array(LOW_HZ + HIGH_HZ)
+COLUMNS = np.array([(digit // 4, 4 + digit % 4) for digit in range(16)], np.intp)  # of the bank, by digit
 BASIS = tone_basis(LOW_HZ + HIGH_HZ, WINDOW, RATE_HZ, hann(WINDOW))
 
 
@@ -36,18 +37,18 @@ def tones_of(digit: Index) -> Index:
     digit    (legs,) index into `DIGITS`
     returns  (legs, 2), low tone first
     """
-    return np.stack((digit // 4, 4 + digit % 4), axis=1)
+    return COLUMNS[digit]
 
 
-def envelopes(sound: Real, digit: Index, hop: int) -> Complex:
+def envelopes(sound: Real, tone: Index, hop: int) -> Complex:
     """Both tones of a digit, every `hop` samples.
 
     sound    (legs, samples) float32, int16 steps, at 8 kHz
-    digit    (legs,) index into `DIGITS`
+    tone     (legs, 2) as `tones_of` says
     returns  (hops, legs, 2) complex64, low tone first; the first hop is 5 ms after the first sample
     """
     tones = sliding_phasors(sound, BASIS, hop)
-    return np.asarray(tones[:, np.arange(len(digit))[:, None], tones_of(digit)])
+    return np.asarray(tones[:, np.arange(len(tone))[:, None], tone])
 
 
 def crossing(strength: Real, before: Index, hop: int) -> When:
@@ -73,8 +74,7 @@ def onsets(sound: Real, digit: Index) -> tuple[When, When]:
     returns  (legs, 2) float64, sample at which each tone rose to half, 0 when it is older than the tape;
              (legs,) float64, sample at which the first of them fell to half, inf when neither did
     """
-    tones = envelopes(sound, digit, HOP).reshape(-1, 2 * digit.size)
-    envelope = np.sqrt(tones.real**2 + tones.imag**2)
+    envelope = np.abs(envelopes(sound, tones_of(digit), HOP)).reshape(-1, 2 * digit.size)
     strength = envelope * (2.0 / np.maximum(envelope[MIDDLE_HOP] + envelope[MIDDLE_HOP + 1], TINY))
     is_low = strength < HALF
     last = MIDDLE_HOP - is_low[MIDDLE_HOP::-1].argmax(axis=0)

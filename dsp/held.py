@@ -14,7 +14,7 @@ from dsp.tape import FRAME, RATE_HZ
 
 SHORTEST_PAUSE = 200  # samples, 25 ms: between the 20 ms of a lost packet and the 30 ms that separate digits
 HOP = 40  # samples, 5 ms: half the window, so that a pause always shows
-MOST_DRIFT_HZ = (36.0, 60.0)  # low, high: half the way to the next tone; beyond it is another key
+MOST_DRIFT = np.array([36.0, 60.0]) * (HOP / RATE_HZ)  # turns; half the way to the next low or high tone: another key
 SPAN = FRAME + edges.WINDOW  # samples needed to see the hops of one frame, and the last hop of the frame before
 IDLE = -1
 
@@ -35,8 +35,9 @@ class Held:
         self.digit: Index = np.full(legs, IDLE, np.intp)
         self.onset: When = np.zeros(legs)
         self.fall: When = np.full(legs, np.inf)
+        self._tone = np.zeros((legs, 2), np.intp)
         self._peak = np.ones((legs, 2), np.float32)
-        self._detuning_hz = np.zeros((legs, 2), np.float32)
+        self._turns = np.zeros((legs, 2))  # of each tone from hop to hop
 
     def resize(self, legs: int) -> None:
         """More legs, with no key down, or fewer: the last ones go."""
@@ -48,7 +49,9 @@ class Held:
     def press(self, legs: Index, digit: Index, onset: When, fall: When, peak: Real, detuning_hz: Real) -> None:
         """Note keys that went down; arrays have one row for each of `legs`."""
         self.digit[legs], self.onset[legs], self.fall[legs] = digit, onset, fall
-        self._peak[legs], self._detuning_hz[legs] = peak, detuning_hz
+        tone = tones_of(digit)
+        self._tone[legs], self._peak[legs] = tone, peak
+        self._turns[legs] = (TONES_HZ[tone] + detuning_hz) * (HOP / RATE_HZ)
 
     def released(self, legs: Index, sound: Real, now: int) -> Index:
         """Which keys have come up; they stay noted until `forget`.
@@ -59,13 +62,16 @@ class Held:
         returns  those of `legs` whose pause is long enough
         """
         strength, present = self._presence(legs, sound)
+        fall = self.fall[legs]
+        if present[1:].all() and np.isinf(fall).all():  # as nearly always: every key sounds on
+            return legs[:0]
         hops, start = len(strength) - 1, now - SPAN
         is_heard = present[1:].any(axis=0)
         first = 1 + present[1:].argmax(axis=0)
         last = hops - present[:0:-1].argmax(axis=0)
         # A tone that sounded when the last frame ended, and is gone in the first hop of this one, fell between them
-        is_between = np.isinf(self.fall[legs]) & ~present[1]
-        fall = np.where(is_between, start + crossing(strength, 0 * first, HOP), self.fall[legs])
+        is_between = np.isinf(fall) & ~present[1]
+        fall = np.where(is_between, start + crossing(strength, 0 * first, HOP), fall)
         rise = np.where(present[first - 1, np.arange(len(legs))], -np.inf, start + crossing(strength, first - 1, HOP))
         until = np.where(is_heard, rise, start + MIDDLE + HOP * hops)
         is_over = until - fall >= SHORTEST_PAUSE
@@ -75,14 +81,12 @@ class Held:
 
     def _presence(self, legs: Index, sound: Real) -> tuple[Real, NDArray[np.bool_]]:
         """Strength of the weaker tone, 1.0 as when pressed, and whether it is this key's; both (hops, legs)."""
-        digit = self.digit[legs]
-        envelope = envelopes(sound, digit, HOP)
-        strengths = np.sqrt(envelope.real**2 + envelope.imag**2) / self._peak[legs]
-        strength = np.minimum(strengths[..., 0], strengths[..., 1])
-        advance = np.angle((envelope[1:] * envelope[:-1].conj()).sum(axis=0)) / (2.0 * np.pi)
-        off = advance - (TONES_HZ[tones_of(digit)] + self._detuning_hz[legs]) * (HOP / RATE_HZ)
-        drift_hz = np.abs(off - np.rint(off)) * (RATE_HZ / HOP)
-        return strength, (strength >= HALF) & (drift_hz[:, 0] < MOST_DRIFT_HZ[0]) & (drift_hz[:, 1] < MOST_DRIFT_HZ[1])
+        envelope = envelopes(sound, self._tone[legs], HOP)
+        strength = (np.abs(envelope) / self._peak[legs]).min(axis=2)
+        advance = np.angle((envelope[1:] * envelope[:-1].conj()).sum(axis=0))
+        off = advance * (0.5 / np.pi) - self._turns[legs]
+        is_near = (np.abs(off - np.rint(off)) < MOST_DRIFT).all(axis=1)
+        return strength, (strength >= HALF) & is_near
 
     def forget(self, legs: Index) -> None:
         """No key is down on these legs."""

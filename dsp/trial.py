@@ -84,6 +84,8 @@ def judge(tape: Real, digit: Index) -> Verdict:
     onset, is_sharp = _begins(rises)
     age = LENGTH - onset
     row = np.flatnonzero(age >= RIPE)
+    if not row.size:
+        return NOTHING
     is_first = age < RIPE + FRAME + SLACK
     span = cut(tape[row], np.where(is_first, onset + GUARD, LENGTH - proof.SPAN)[row], proof.SPAN)
     steady = proof.steadiness(span, digit[row])

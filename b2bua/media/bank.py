@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 FRAME_S = 0.02
+EAR_HZ = 8000  # of what `listen` gathers: what tones need, whatever the rate of the bank
+EAR_SAMPLES = 160  # of one tick
 LATE_TICKS = 15  # what is said comes to its row so much later at most: MOST_DELAY_US of bank.cpp
 Samples = NDArray[np.int16]
 
@@ -19,11 +21,13 @@ Samples = NDArray[np.int16]
 class NativeBank(Protocol):
     """What the native side offers (b2bua/native/bank.hpp)."""
 
-    def tick(self) -> int: ...
-    def tick_at_us(self) -> int: ...
+    def clock_address(self) -> int: ...
     def samples_address(self) -> int: ...
     def heads_address(self) -> int: ...
     def delays_address(self) -> int: ...
+    def ears_address(self) -> int: ...
+    def ear_columns(self) -> int: ...
+    def listen(self, slot: int, row: int) -> None: ...
     def slots(self) -> int: ...
     def ring_frames(self) -> int: ...
     def frame_samples(self) -> int: ...
@@ -34,6 +38,7 @@ class BankView:
 
     def __init__(self, bank: NativeBank) -> None:
         self._bank = bank
+        self._clock = (ctypes.c_uint64 * 2).from_address(bank.clock_address())  # a native call would give up the GIL
         self.slots, self.ring_frames, self.frame_samples = bank.slots(), bank.ring_frames(), bank.frame_samples()
         self.rate_hz = round(self.frame_samples / FRAME_S)
         size = self.slots * self.ring_frames * self.frame_samples
@@ -42,20 +47,34 @@ class BankView:
         shape = (self.slots, self.ring_frames, self.frame_samples)
         self._frames: Samples = np.frombuffer(memoryview(block), np.int16).reshape(shape)
         self._heads: NDArray[np.uint64] = np.frombuffer(memoryview(heads), np.uint64)
+        self.ear_columns = bank.ear_columns()
+        ears = (ctypes.c_int16 * (self.ear_columns * self.slots * EAR_SAMPLES)).from_address(bank.ears_address())
+        self._ears: Samples = np.frombuffer(memoryview(ears), np.int16).reshape(-1, self.slots, EAR_SAMPLES)
         delays = (ctypes.c_uint16 * (self.slots * self.ring_frames)).from_address(bank.delays_address())
         self._delays = np.frombuffer(memoryview(delays), np.uint16).reshape(self.slots, self.ring_frames)
 
     def tick(self) -> int:
         """The tick in progress; frames below it are complete."""
-        return int(self._bank.tick())
+        return self._clock[0]
 
     def tick_at_s(self) -> float:
         """When the tick in progress began, monotonic."""
-        return self._bank.tick_at_us() / 1e6
+        return self._clock[1] / 1e6
 
-    def is_whole(self, slots: Sequence[int], tick: int) -> bool:
+    def listen(self, slot: int, row: int) -> None:
+        """Gather what this slot's leg says in a row of `ears` too; -1: no more. SIP thread."""
+        self._bank.listen(slot, row)
+
+    def is_whole(self, slots: NDArray[np.intp], tick: int) -> bool:
         """Has each of these rows its frame of this tick? One that writes none has it when the next tick begins."""
-        return self.tick() > tick or bool((self._heads[np.asarray(slots, np.intp)] > tick).all())
+        return self.tick() > tick or bool((self._heads[slots] > tick).all())
+
+    def ears(self, rows: int, tick: int) -> Samples:
+        """One tick of the first rows that are listened to, (rows, EAR_SAMPLES), a view; silence where none was said.
+
+        It is right until `ear_columns` ticks later.
+        """
+        return self._ears[tick % self.ear_columns, :rows]
 
     def frame(self, slots: Sequence[int], tick: int) -> Samples:
         """One frame of several rows, (slots, samples); a row that has not written it is silent."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Listens for tones on the legs that have no other way to send digits: the DSP thread.
 
-Every 20 ms frame of all these legs goes to the detector at once. What it hears is handed to the SIP thread; nothing
-here touches a leg. Legs are attached and detached on the SIP thread.
+Every 20 ms the bank gathers what they said, a row each, and the detector takes it at once. What it hears is handed
+to the SIP thread; nothing here touches a leg. Legs are attached and detached on the SIP thread.
 """
 
 from __future__ import annotations
@@ -12,19 +12,21 @@ import itertools
 import logging
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from b2bua.calls.leg import Leg
-from b2bua.media.bank import FRAME_S, BankView
+from b2bua.media.bank import EAR_HZ, FRAME_S, BankView
 from b2bua.media.recorder import Taps
 from dsp.dtmf import Detector, Event
 
 log = logging.getLogger(__name__)
 
-MAX_BEHIND = 50  # frames; after a longer stall older ones are skipped (and counted)
+MAX_BEHIND = 25  # frames; after a longer stall older ones are skipped (and counted): the bank keeps no more of them
 STEP = 32  # the detector has rows for a multiple of so many legs
 WRITTEN_S = 0.002  # from the begin of a tick until all rows have their frame
 
@@ -38,10 +40,19 @@ class Tonal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Ear:
-    """One leg that is listened to: its row in the bank, and whom to tell."""
+    """One leg that is listened to: its slot in the bank, and whom to tell."""
 
     slot: int
     leg: Tonal
+
+
+class _Ears(dict[int, _Ear]):
+    """Who is listened to, by row of the ears. Never changed."""
+
+    def __init__(self, ears: Iterable[tuple[int, _Ear]] = ()) -> None:
+        super().__init__(ears)
+        self.slots: NDArray[np.intp] = np.array([ear.slot for ear in self.values()], np.intp)
+        self.rows = max(self, default=-1) + 1
 
 
 class Listener:
@@ -52,8 +63,8 @@ class Listener:
         self._taps = taps
         self._loop = loop
         self._rows: dict[Leg, int] = {}  # SIP thread only
-        self._ears: dict[int, _Ear] = {}  # by detector row; replaced whole by the SIP thread, read by both
-        self._known: dict[int, _Ear] = {}  # DSP thread: whom each row was for at the last step
+        self._ears = _Ears()  # replaced whole by the SIP thread, read by both
+        self._known = _Ears()  # DSP thread: whom each row was for at the last step
         self._detector: Detector | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="dsp", daemon=True)
@@ -83,13 +94,15 @@ class Listener:
             return
         row = next(free for free in itertools.count() if free not in self._ears)
         self._rows[leg] = row
-        self._ears = {**self._ears, row: _Ear(tap.slot, ear)}
+        self._bank.listen(tap.slot, row)
+        self._ears = _Ears([*self._ears.items(), (row, _Ear(tap.slot, ear))])
 
     def forget(self, leg: Leg) -> None:
         """The leg has gone, or sends events now."""
         row = self._rows.pop(leg, None)
         if row is not None:
-            self._ears = {known: ear for known, ear in self._ears.items() if known != row}
+            self._bank.listen(self._ears[row].slot, -1)
+            self._ears = _Ears((known, ear) for known, ear in self._ears.items() if known != row)
             self._taps.untap(leg)
 
     # -- the DSP thread -----------------------------------------------------------------------------------------
@@ -119,34 +132,30 @@ class Listener:
         return min(max(due_s, WRITTEN_S), FRAME_S / 2)
 
     def _is_whole(self, tick: int) -> bool:
-        ears = self._ears
-        return bool(ears) and self._bank.is_whole([ear.slot for ear in ears.values()], tick)
+        return bool(self._ears) and self._bank.is_whole(self._ears.slots, tick)
 
     def _step(self, tick: int) -> None:
         """One frame of all legs."""
         ears = self._ears
-        detector = self._fitted(max(ears, default=-1) + 1)
+        detector = self._fitted(ears.rows)
         if detector is None:
             self._known = ears
             return
-        rows = list(ears)
-        for row in rows if self._known is not ears else ():
+        for row in ears if self._known is not ears else ():
             if self._known.get(row) is not ears[row]:
                 detector.reset(row)
-        frames = np.zeros((detector.legs, self._bank.frame_samples), np.int16)
-        frames[rows] = self._bank.frame([ears[row].slot for row in rows], tick)
         end_s = self._bank.tick_at_s() + FRAME_S * (tick + 1 - self._bank.tick())
-        for event in detector.step(frames):
+        for event in detector.step(self._bank.ears(detector.legs, tick)):
             self._tell(ears.get(event.leg), event, end_s - detector.now_s + event.onset_s)
         self._known = ears
 
     def _fitted(self, legs: int) -> Detector | None:
         """The detector, with rows for so many legs; None where nobody is listened to."""
-        wanted = -(-legs // STEP) * STEP
+        wanted = min(-(-legs // STEP) * STEP, self._bank.slots)
         if wanted == 0:
             self._detector = None
         elif self._detector is None:
-            self._detector = Detector(wanted, self._bank.rate_hz)
+            self._detector = Detector(wanted, EAR_HZ)
         elif self._detector.legs != wanted:
             self._detector.resize(wanted)
         return self._detector

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "bank.hpp"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
@@ -10,7 +8,6 @@
 #include <cstring>
 #include <deque>
 #include <memory>
-#include <new>
 #include <stdexcept>
 #include <vector>
 
@@ -19,6 +16,8 @@
 #include "bridge.hpp"
 #include "clock.hpp"
 #include "conf_port.hpp"
+#include "ears.hpp"
+#include "pages.hpp"
 #include "playout.hpp"
 
 namespace {
@@ -38,21 +37,13 @@ struct Tap {
     int conf_port;           // -1 until added
     std::atomic<int> state;  // OPEN or CLOSED, written by the SIP thread
     std::atomic<int> busy;   // the clock thread is inside write()
+    std::atomic<int> ear;    // row of the ears that its frames go to, -1: none; written by the SIP thread
     std::atomic<int> call_id;  // whose voice it is, -1: no call's
     int64_t delay_us;        // of what it wrote last, -1: not known yet; SIP thread until it is OPEN, then clock thread
 };
 
 pj_status_t tap_put_frame(pjmedia_port* port, pjmedia_frame* frame);
 pj_status_t tap_get_frame(pjmedia_port*, pjmedia_frame* frame);
-
-void* map_zeroed(size_t bytes)
-{
-    // Pages that are never written cost nothing, so a bank may be sized for the largest load.
-    void* block = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (block == MAP_FAILED)
-        throw std::bad_alloc();
-    return block;
-}
 
 }  // namespace
 
@@ -62,10 +53,13 @@ struct BankCore {
     std::atomic<uint64_t>* heads;    // same layout as uint64_t (lock-free, asserted below)
     uint32_t* generations;
     uint16_t* delays;
+    Ears ears;
     std::unique_ptr<Tap[]> taps;
     std::deque<int> free_slots;      // SIP thread; first in, first out, so that a slot rests before it is used again
-    std::atomic<uint64_t> tick;      // in progress; 0 = the clock has not been seen
-    std::atomic<int64_t> tick_at_us; // when it began
+    struct Clock {
+        std::atomic<uint64_t> tick;      // in progress; 0 = the clock has not been seen
+        std::atomic<int64_t> tick_at_us; // when it began
+    } clock;
     uint64_t clock_frames;           // clock thread only: the conference's own count at `tick`
     int64_t due_at_us;               // clock thread only: when `tick` was due; it may have begun late
 
@@ -83,8 +77,8 @@ static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "the clock thread must not take a loc
 
 BankCore::BankCore(int slots_, int ring_frames_, int rate)
     : slots(slots_), ring_frames(ring_frames_), frame_samples(rate / FRAMES_PER_SECOND), clock_rate(rate),
-      taps(new Tap[slots_]()), tick(0), tick_at_us(0), clock_frames(0),
-      due_at_us(0)
+      ears(slots_, rate), taps(new Tap[slots_]()), clock{{0}, {0}},
+      clock_frames(0), due_at_us(0)
 {
     samples = static_cast<int16_t*>(map_zeroed(size_t(slots) * ring_frames * frame_samples * sizeof(int16_t)));
     heads = static_cast<std::atomic<uint64_t>*>(map_zeroed(size_t(slots) * sizeof(uint64_t)));
@@ -94,6 +88,7 @@ BankCore::BankCore(int slots_, int ring_frames_, int rate)
         taps[slot].core = this;
         taps[slot].slot = slot;
         taps[slot].conf_port = -1;
+        taps[slot].ear = -1;
         free_slots.push_back(slot);
     }
 }
@@ -107,17 +102,18 @@ int16_t* BankCore::column(int slot, uint64_t tick_index)
 /// The conference's count starts again from 0 when the null device is opened anew: ours only ever rises.
 void BankCore::advance(uint64_t clock_frame)
 {
-    const uint64_t now = tick.load(std::memory_order_relaxed);
+    const uint64_t now = clock.tick.load(std::memory_order_relaxed);
     if (now != 0 && clock_frame == clock_frames)
         return;
     const uint64_t steps = (now != 0 && clock_frame > clock_frames) ? clock_frame - clock_frames : 1;
     clock_frames = clock_frame;
     const int64_t now_us = relay::now_us();
-    tick_at_us.store(now_us, std::memory_order_relaxed);
+    clock.tick_at_us.store(now_us, std::memory_order_relaxed);
     due_at_us += int64_t(steps) * TICK_US;
     const int64_t late_us = now_us - due_at_us;
     due_at_us += now == 0 || late_us < 0 ? late_us : late_us / 64;
-    tick.store(now + steps, std::memory_order_release);
+    ears.begin(now + 1, now + steps + 1);
+    clock.tick.store(now + steps, std::memory_order_release);
 }
 
 /// How much earlier than this tick was said what the tap is given, in samples. What a stream made up, for want of packets,
@@ -147,7 +143,7 @@ void BankCore::write(Tap& tap, const pjmedia_frame* frame)
     advance(frame->timestamp.u64 / unsigned(frame_samples));
     tap.busy.store(1);
     if (tap.state.load() == OPEN) {
-        const uint64_t now = tick.load(std::memory_order_relaxed);
+        const uint64_t now = clock.tick.load(std::memory_order_relaxed);
         const uint64_t head = heads[tap.slot].load(std::memory_order_relaxed);
         const size_t bytes = size_t(frame_samples) * sizeof(int16_t);
         if (now >= head) {
@@ -157,6 +153,7 @@ void BankCore::write(Tap& tap, const pjmedia_frame* frame)
                 std::memcpy(column(tap.slot, now), frame->buf, bytes);
             else
                 std::memset(column(tap.slot, now), 0, bytes);
+            ears.write(tap.ear.load(), now, column(tap.slot, now));
             heads[tap.slot].store(now + 1, std::memory_order_release);
         }
     }
@@ -183,6 +180,12 @@ pj_status_t tap_put_frame(pjmedia_port* port, pjmedia_frame* frame)
     Tap* tap = reinterpret_cast<Tap*>(port);
     tap->core->write(*tap, frame);
     return PJ_SUCCESS;
+}
+
+/// A frame that the clock thread is writing right now is done: microseconds.
+void settle(const Tap& tap)
+{
+    while (tap.busy.load()) {}
 }
 
 pj_status_t tap_get_frame(pjmedia_port*, pjmedia_frame* frame)
@@ -217,9 +220,9 @@ int Bank::open(int conf_port)
     Tap& tap = core_->taps[slot];
     if (!core_->create_tap(slot))
         return -2;
-    while (tap.busy.load()) {}  // a frame of the slot's former leg is being dropped right now: less than a microsecond
+    settle(tap);
     std::memset(core_->column(slot, 0), 0, size_t(core_->ring_frames) * core_->frame_samples * sizeof(int16_t));
-    core_->heads[slot].store(core_->tick.load() + 1);
+    core_->heads[slot].store(core_->clock.tick.load() + 1);
     std::fill_n(core_->delays + size_t(slot) * core_->ring_frames, core_->ring_frames, uint16_t(0));
     tap.call_id.store(port_call(conf_port));
     tap.delay_us = -1;
@@ -236,14 +239,28 @@ void Bank::close(int slot, int conf_port)
     if (slot < 0 || slot >= core_->slots || core_->taps[slot].state.load() != OPEN)
         return;
     core_->taps[slot].state.store(CLOSED);
+    core_->taps[slot].ear.store(-1);
     if (conf_port >= 0)
         pjsua_conf_disconnect(conf_port, core_->taps[slot].conf_port);
     core_->free_slots.push_back(slot);
 }
 
-unsigned long long Bank::tick() const { return core_->tick.load(std::memory_order_acquire); }
-long long Bank::tick_at_us() const { return core_->tick_at_us.load(std::memory_order_relaxed); }
+void Bank::listen(int slot, int row)
+{
+    if (slot < 0 || slot >= core_->slots || row >= core_->slots)
+        return;
+    core_->taps[slot].ear.store(-1);
+    settle(core_->taps[slot]);
+    core_->ears.clear(row);
+    core_->taps[slot].ear.store(row);
+}
+
+unsigned long long Bank::tick() const { return core_->clock.tick.load(std::memory_order_acquire); }
+long long Bank::tick_at_us() const { return core_->clock.tick_at_us.load(std::memory_order_relaxed); }
+unsigned long long Bank::clock_address() const { return reinterpret_cast<uintptr_t>(&core_->clock); }
 unsigned long long Bank::samples_address() const { return reinterpret_cast<uintptr_t>(core_->samples); }
+unsigned long long Bank::ears_address() const { return reinterpret_cast<uintptr_t>(core_->ears.samples()); }
+int Bank::ear_columns() const { return Ears::COLUMNS; }
 unsigned long long Bank::heads_address() const { return reinterpret_cast<uintptr_t>(core_->heads); }
 unsigned long long Bank::delays_address() const { return reinterpret_cast<uintptr_t>(core_->delays); }
 unsigned long long Bank::generations_address() const { return reinterpret_cast<uintptr_t>(core_->generations); }

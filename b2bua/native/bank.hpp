@@ -34,12 +34,19 @@ public:
     /// disconnected (pjproject #4719). A slot that is not open is left alone. Thread: SIP.
     void close(int slot, int conf_port);
 
+    /// What the slot's leg says goes to this row of the ears as well (ears.hpp), from the next tick on; row < 0: no more.
+    /// A row belongs to one slot at a time. Thread: SIP.
+    void listen(int slot, int row);
+
     unsigned long long tick() const;                 ///< tick in progress, 20 ms each, never goes back; any thread
     long long tick_at_us() const;                    ///< when that tick began, CLOCK_MONOTONIC; any thread
+    unsigned long long clock_address() const;        ///< uint64 (2,): both of them; a reader of memory keeps the GIL
     unsigned long long samples_address() const;      ///< int16 (slots, ring_frames * frame_samples), C order
     unsigned long long heads_address() const;        ///< uint64 (slots,)
     unsigned long long generations_address() const;  ///< uint32 (slots,), 0 = never used
     unsigned long long delays_address() const;       ///< uint16 (slots, ring_frames), samples, MOST_DELAY_MS at most
+    unsigned long long ears_address() const;         ///< int16 (ear_columns, slots, 160): tick k in column k % ear_columns
+    int ear_columns() const;
     int slots() const;
     int ring_frames() const;
     int frame_samples() const;                       ///< clock_rate_hz / 50

@@ -114,9 +114,13 @@ void on_event(pjsua_call_id call_id, const pjsua_dtmf_event* event) {
     told_event(call_id, event);
 }
 
+/// Under PjsuaLock.
+pjsip_inv_session* invite_of(int call_id) {
+    return call_id >= 0 && call_id < static_cast<int>(pjsua_var.ua_cfg.max_calls) ? pjsua_var.calls[call_id].inv : nullptr;
+}
+
 pjsip_dialog* dialog_of(int call_id) {
-    if (call_id < 0 || call_id >= static_cast<int>(pjsua_var.ua_cfg.max_calls)) return nullptr;
-    pjsip_inv_session* inv = pjsua_var.calls[call_id].inv;
+    pjsip_inv_session* inv = invite_of(call_id);
     return inv ? inv->dlg : nullptr;
 }
 
@@ -138,22 +142,19 @@ void add_header(pjsip_tx_data* tdata, const std::string& line) {
 }  // namespace
 
 int limit_answer(int call_id, const std::string& codec) {
-    if (call_id < 0 || call_id >= static_cast<int>(pjsua_var.ua_cfg.max_calls)) return 0;
-    PJSUA_LOCK();
-    pjsip_inv_session* inv = pjsua_var.calls[call_id].inv;
+    relay::PjsuaLock lock;
+    pjsip_inv_session* inv = invite_of(call_id);
     const pjmedia_sdp_session *local = nullptr, *remote = nullptr;
-    int changed = 0;
     if (inv && inv->neg && pjmedia_sdp_neg_get_state(inv->neg) == PJMEDIA_SDP_NEG_STATE_WAIT_NEGO &&
         pjmedia_sdp_neg_get_neg_local(inv->neg, &local) == PJ_SUCCESS &&
         pjmedia_sdp_neg_get_neg_remote(inv->neg, &remote) == PJ_SUCCESS) {
         pjmedia_sdp_media *ours = audio_of(local), *theirs = audio_of(remote);
         if (ours && theirs && offers(theirs, codec) && offers(ours, codec)) {
             keep_only(ours, codec);
-            changed = 1;
+            return 1;
         }
     }
-    PJSUA_UNLOCK();
-    return changed;
+    return 0;
 }
 
 void take_requests() {
@@ -164,15 +165,13 @@ void take_requests() {
 }
 
 std::string dialog_tags(int call_id) {
-    PJSUA_LOCK();
+    relay::PjsuaLock lock;
     const pjsip_dialog* dlg = dialog_of(call_id);
-    const std::string tags = dlg ? text(dlg->local.info->tag) + " " + text(dlg->remote.info->tag) : "";
-    PJSUA_UNLOCK();
-    return tags;
+    return dlg ? text(dlg->local.info->tag) + " " + text(dlg->remote.info->tag) : "";
 }
 
 bool set_credentials(int call_id, const std::string& realm, const std::string& user, const std::string& password) {
-    PJSUA_LOCK();
+    relay::PjsuaLock lock;
     pjsip_dialog* dlg = dialog_of(call_id);
     pjsip_cred_info cred;
     pj_bzero(&cred, sizeof(cred));
@@ -181,9 +180,7 @@ bool set_credentials(int call_id, const std::string& realm, const std::string& u
     cred.username = borrowed(user);
     cred.data_type = PJSIP_CRED_DATA_PLAIN_PASSWD;
     cred.data = borrowed(password);
-    const bool set = dlg && pjsip_auth_clt_set_credentials(&dlg->auth_sess, 1, &cred) == PJ_SUCCESS;
-    PJSUA_UNLOCK();
-    return set;
+    return dlg && pjsip_auth_clt_set_credentials(&dlg->auth_sess, 1, &cred) == PJ_SUCCESS;
 }
 
 int respond(unsigned long long tsx_address, unsigned long long rdata_address, int code, const std::string& headers) {

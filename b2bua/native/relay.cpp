@@ -48,8 +48,8 @@ bool read_stream(const std::shared_ptr<RelayLeg>& leg, Agreed& out)
 int silence_byte(const Agreed& leg)
 {
     if (pj_stricmp2(&leg.info.fmt.encoding_name, "PCMU") == 0)
-        return 0xFF;
-    return pj_stricmp2(&leg.info.fmt.encoding_name, "PCMA") == 0 ? 0xD5 : -1;
+        return PCMU_SILENCE;
+    return pj_stricmp2(&leg.info.fmt.encoding_name, "PCMA") == 0 ? PCMA_SILENCE : -1;
 }
 
 /// Events cross where both sides have a type of the same clock rate: their numbers need no conversion then.

@@ -67,11 +67,14 @@ void relay_insert(int call_id, unsigned ms);
 /// partner, or the conference. G.711 only; what we insert ourselves is heard. See tone_guard.hpp.
 void relay_mute(int call_id, unsigned mask);
 
-/// Has the partner got this event of the call? code: as for relay_withhold; stamp_ms: OnDtmfEventParam.timestamp.
-bool relay_passed(int call_id, unsigned code, unsigned stamp_ms);
+/// One telephone event of a call, as its adapter saw it.
+struct RelayEvent {
+    bool passed;                      ///< the partner has got it
+    long long at_us;                  ///< when its first packet came, CLOCK_MONOTONIC; -1: it is not remembered
+};
 
-/// When the first packet of that event came, CLOCK_MONOTONIC in microseconds; -1 when it is not remembered.
-long long relay_event_at_us(int call_id, unsigned code, unsigned stamp_ms);
+/// code: as for relay_withhold; stamp_ms: OnDtmfEventParam.timestamp.
+RelayEvent relay_event(int call_id, unsigned code, unsigned stamp_ms);
 
 RelayStats relay_stats(int call_id);
 

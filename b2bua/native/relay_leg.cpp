@@ -35,13 +35,14 @@ void RelayLeg::received(pjmedia_tp_cb_param* param)
         return;
     }
     Entry entry = Entry();
+    entry.at_us = now_us();
     if (!enter(param, in, entry))
         return;
     ++count.received;
     if (entry.way)
         forward(in, entry);
     if (!entry.is_event)
-        playout.arrived(in.ts, entry.clock_hz, now_us());
+        playout.arrived(in.ts, entry.clock_hz, entry.at_us);
     to_stream(param, in, !entry.way || entry.is_event || feed.load(std::memory_order_relaxed));
 }
 
@@ -54,7 +55,7 @@ bool RelayLeg::enter(pjmedia_tp_cb_param* param, const Packet& in, Entry& out)
         ++count.unknown;
         return false;
     }
-    if (param->src_addr && !latch.admit(*static_cast<const pj_sockaddr*>(param->src_addr), in.ssrc, now_us(), move)) {
+    if (param->src_addr && !latch.admit(*static_cast<const pj_sockaddr*>(param->src_addr), in.ssrc, out.at_us, move)) {
         ++count.foreign;
         return false;
     }
@@ -67,8 +68,8 @@ bool RelayLeg::enter(pjmedia_tp_cb_param* param, const Packet& in, Entry& out)
     if (out.is_event) {
         Event event;
         const bool free = out.way && out.way->map[in.pt] != UNMAPPED &&
-                          now_us() >= out.way->to->inserting_until_us.load();
-        out.pass = parse_event(in, event) && event.code < EVENTS && decide(in, event, free);
+                          out.at_us >= out.way->to->inserting_until_us.load();
+        out.pass = parse_event(in, event) && event.code < EVENTS && decide(in, event, free, out.at_us);
         if (event_pt != UNMAPPED && in.pt != event_pt) {  // another clock rate's type: our stream knows only one
             uint8_t* second = static_cast<uint8_t*>(param->pkt) + 1;
             *second = uint8_t((*second & MARKER) | event_pt);
@@ -79,7 +80,7 @@ bool RelayLeg::enter(pjmedia_tp_cb_param* param, const Packet& in, Entry& out)
 
 /// An event is known by SSRC, timestamp and code, never by the marker. A segment goes the way of the one before it.
 /// free: the partner can take it now.
-bool RelayLeg::decide(const Packet& in, const Event& event, bool free)
+bool RelayLeg::decide(const Packet& in, const Event& event, bool free, int64_t at_us)
 {
     for (Decision& one : decisions) {
         if (one.code == event.code && one.ts == in.ts && one.ssrc == in.ssrc && one.duration) {
@@ -90,7 +91,7 @@ bool RelayLeg::decide(const Packet& in, const Event& event, bool free)
         }
     }
     Decision next = {in.ssrc, in.ts, event.code, false, event.end, uint16_t(event.duration ? event.duration : 1),
-                     now_us()};
+                     at_us};
     const Decision& last = decisions[(decided + RECENT_EVENTS - 1) % RECENT_EVENTS];
     if (last.code == next.code && last.ssrc == next.ssrc && !last.ended && last.duration > SEGMENT &&
         next.ts - last.ts <= 0x10000u)
@@ -105,7 +106,7 @@ void RelayLeg::forward(const Packet& in, const Entry& entry)
 {
     const Route& way = *entry.way;
     Event event = Event();
-    Onward onward = {way.map[in.pt], entry.pass && way.map[in.pt] != UNMAPPED, entry.is_event, 0, -1, 0};
+    Onward onward = {way.map[in.pt], entry.pass && way.map[in.pt] != UNMAPPED, entry.is_event, 0, -1, 0, entry.at_us};
     if (entry.is_event && parse_event(in, event)) {
         onward.units = event.duration;
         onward.code = event.code;

@@ -121,9 +121,10 @@ private:
         std::shared_ptr<const Route> way;
         bool is_event, pass;
         unsigned clock_hz;
+        int64_t at_us;           // when it came
     };
     bool enter(pjmedia_tp_cb_param* param, const Packet& in, Entry& out);
-    bool decide(const Packet& in, const Event& event, bool free);
+    bool decide(const Packet& in, const Event& event, bool free, int64_t at_us);
     void forward(const Packet& in, const Entry& entry);
     struct Onward {              // what becomes of a packet on the partner's side
         uint8_t pt;
@@ -131,6 +132,7 @@ private:
         uint32_t units;          // an event's duration
         int silence;             // what replaces the payload, or -1
         uint8_t code;            // of the event
+        int64_t at_us;           // when it came to us
     };
     void take(const Route& way, const Packet& in, const Onward& onward);
     pj_status_t leave(uint8_t* packet, size_t size, int event, bool is_ours);

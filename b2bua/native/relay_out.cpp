@@ -8,7 +8,6 @@ namespace relay {
 namespace {
 
 const int64_t INSERT_US = 70000;      // our own event is over when no packet of it came for three packets' time
-enum { PCMU = 0, PCMA = 8, PCMU_SILENCE = 0xFF, PCMA_SILENCE = 0xD5 };  // static types, RFC 3551 section 6
 enum { RTCP_SR = 200, SR_BYTES = 28, SR_TIMESTAMP = 16, MAX_RTCP = PJMEDIA_MAX_MTU };
 
 void hush(uint8_t* packet, size_t size)
@@ -28,7 +27,7 @@ void RelayLeg::take(const Route& way, const Packet& in, const Onward& onward)
     std::lock_guard<std::mutex> guard(tx);
     if (!open || source != way.id)
         return;
-    const int64_t now = now_us();
+    const int64_t now = onward.at_us;
     if (!onward.pass || now < inserting_until_us.load()) {
         if (onward.is_event && (mute.load(std::memory_order_relaxed) >> onward.code & 1))
             let_go(tones.told(onward.code));

@@ -11,6 +11,8 @@ namespace relay {
 
 enum { RTP_HEADER = 12, PAYLOAD_TYPES = 128, MARKER = 0x80, EVENT_BYTES = 4, EVENT_END = 0x80, RTP_VERSION = 2 };
 
+enum { PCMU = 0, PCMA = 8, PCMU_SILENCE = 0xFF, PCMA_SILENCE = 0xD5 };  ///< static types, RFC 3551 section 6
+
 /// A packet as it was received; payload points into the receive buffer.
 struct Packet {
     uint8_t pt;

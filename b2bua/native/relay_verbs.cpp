@@ -30,29 +30,17 @@ void relay_insert(int call_id, unsigned ms)
     leg->inserting_until_us.store((until > now ? until : now) + int64_t(ms) * 1000);
 }
 
-namespace {
-
-bool find_event(int call_id, unsigned code, unsigned stamp_ms, relay::Decision& out)
+RelayEvent relay_event(int call_id, unsigned code, unsigned stamp_ms)
 {
     relay::PjsuaLock lock;
+    RelayEvent out = {false, -1};
     const std::shared_ptr<RelayLeg> leg = relay::leg_of(call_id);
     pjmedia_stream_info info;
-    return leg && leg->stream && pjmedia_stream_get_info(leg->stream, &info) == PJ_SUCCESS &&
-           leg->find_event(code, stamp_ms, info.fmt.clock_rate ? info.fmt.clock_rate : 8000, out);
-}
-
-}  // namespace
-
-bool relay_passed(int call_id, unsigned code, unsigned stamp_ms)
-{
     relay::Decision found;
-    return find_event(call_id, code, stamp_ms, found) && found.passed;
-}
-
-long long relay_event_at_us(int call_id, unsigned code, unsigned stamp_ms)
-{
-    relay::Decision found;
-    return find_event(call_id, code, stamp_ms, found) ? found.at_us : -1;
+    if (leg && leg->stream && pjmedia_stream_get_info(leg->stream, &info) == PJ_SUCCESS &&
+        leg->find_event(code, stamp_ms, info.fmt.clock_rate ? info.fmt.clock_rate : 8000, found))
+        out = {found.passed, found.at_us};
+    return out;
 }
 
 void relay_mute(int call_id, unsigned mask)

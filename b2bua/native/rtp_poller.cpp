@@ -25,7 +25,7 @@ enum { BATCH = 256, NICE = -10 };
 
 // Above this rate a nap between two looks collects packets: fewer wake-ups, each of which costs as much as a packet.
 // The delay is half a nap in the mean; below the rate (some 25 calls) there is none.
-enum { BUSY_PER_S = 5000, NAP_US = 200, SLACK_NS = 5000 };
+enum { BUSY_PER_S = 5000, NAP_US = 400, SLACK_NS = 5000 };
 const int64_t WINDOW_US = 20000;
 
 /// How many packets come, over the last window.

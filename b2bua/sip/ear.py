@@ -55,8 +55,7 @@ class Ear:
         self._event, self._event_stamp_ms = (key, duration_ms, end), stamp_ms
         duration_ms += self._segments_ms
         if is_new:
-            self._keys.begin(key, Source.RFC4733, duration_ms, relay.passed(self._leg, key, stamp_ms),
-                             relay.event_at_s(self._leg, key, stamp_ms))
+            self._keys.begin(key, Source.RFC4733, duration_ms, *relay.event(self._leg, key, stamp_ms))
         elif not end:
             self._keys.update(Source.RFC4733, duration_ms)
         if end:

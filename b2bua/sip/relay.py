@@ -67,10 +67,15 @@ def mute(leg: SipLeg, digits: str) -> None:
         pj.relay_mute(leg.call_id, mask(digits.replace(FLASH, "")))
 
 
-def event_at_s(leg: SipLeg, digit: str, stamp_ms: int) -> float | None:
-    """When the first packet of this press came, monotonic; None when that is not known. `stamp_ms` as for `passed`."""
-    at_us = pj.relay_event_at_us(leg.call_id, EVENTS.index(digit), stamp_ms) if leg.call_id is not None else -1
-    return at_us / 1e6 if at_us >= 0 else None
+def event(leg: SipLeg, digit: str, stamp_ms: int) -> tuple[bool, float | None]:
+    """Has the partner got this press already, and when did its first packet come (monotonic; None: not known)?
+
+    stamp_ms   as of PJSIP's DTMF event
+    """
+    if leg.call_id is None:
+        return False, None
+    found = pj.relay_event(leg.call_id, EVENTS.index(digit), stamp_ms)
+    return bool(found.passed), found.at_us / 1e6 if found.at_us >= 0 else None
 
 
 def conceal(leg: SipLeg, on: bool, sound: bool) -> None:
@@ -78,11 +83,6 @@ def conceal(leg: SipLeg, on: bool, sound: bool) -> None:
     concealed = pj.RELAY_SILENCE if sound else pj.RELAY_WITHHOLD_DIGITS
     if leg.call_id is not None:
         pj.relay_mode(leg.call_id, concealed if on else pj.RELAY_FORWARD)
-
-
-def passed(leg: SipLeg, digit: str, stamp_ms: int) -> bool:
-    """Has the partner got this press already? `stamp_ms` as of PJSIP's DTMF event."""
-    return leg.call_id is not None and bool(pj.relay_passed(leg.call_id, EVENTS.index(digit), stamp_ms))
 
 
 def inserting(leg: SipLeg, ms: int) -> None:

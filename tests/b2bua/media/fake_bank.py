@@ -17,7 +17,18 @@ class FakeBank:
         self.samples = np.zeros((slots, ring_frames, frame_samples), np.int16)
         self.head_of = np.zeros(slots, np.uint64)
         self.delays = np.zeros((slots, ring_frames), np.uint16)
-        self.now = 0
+        self.ears = np.zeros((2, slots, 160), np.int16)
+        self.ear_of: dict[int, int] = {}
+        self.clock = np.zeros(2, np.uint64)
+
+    @property
+    def now(self) -> int:
+        """The tick in progress."""
+        return int(self.clock[0])
+
+    @now.setter
+    def now(self, tick: int) -> None:
+        self.clock[0] = tick
 
     def speak(self, *values: int | None) -> None:
         """One tick: row i says values[i] in all samples of the frame, nothing at all where it is None."""
@@ -30,6 +41,9 @@ class FakeBank:
     def tick(self) -> int:
         return self.now
 
+    def clock_address(self) -> int:
+        return self.clock.ctypes.data
+
     def samples_address(self) -> int:
         return self.samples.ctypes.data
 
@@ -38,6 +52,15 @@ class FakeBank:
 
     def delays_address(self) -> int:
         return self.delays.ctypes.data
+
+    def ears_address(self) -> int:
+        return self.ears.ctypes.data
+
+    def ear_columns(self) -> int:
+        return len(self.ears)
+
+    def listen(self, slot: int, row: int) -> None:
+        self.ear_of[slot] = row
 
     def slots(self) -> int:
         return self.samples.shape[0]

@@ -55,7 +55,7 @@ class Net:
             def onDtmfEvent(self, prm: Any) -> None:
                 if not prm.flags & 1:
                     code = "0123456789*#ABCDR".index(prm.digit)
-                    net.digits[who].append((prm.digit, pj.relay_passed(self.getId(), code, prm.timestamp)))
+                    net.digits[who].append((prm.digit, pj.relay_event(self.getId(), code, prm.timestamp).passed))
 
         return Leg(account, call_id)
 

@@ -84,9 +84,9 @@ class Rows:
         self.bank = bank
         self.slots = bank.slots()
         samples = self.slots * bank.ring_frames() * bank.frame_samples()
-        self.samples = _view(ctypes.c_int16, bank.samples_address(), samples).reshape(self.slots, -1)
-        self.heads = _view(ctypes.c_uint64, bank.heads_address(), self.slots)
-        self.generations = _view(ctypes.c_uint32, bank.generations_address(), self.slots)
+        self.samples = view(ctypes.c_int16, bank.samples_address(), samples).reshape(self.slots, -1)
+        self.heads = view(ctypes.c_uint64, bank.heads_address(), self.slots)
+        self.generations = view(ctypes.c_uint32, bank.generations_address(), self.slots)
 
     def frame(self, slot: int, index: int) -> Any:
         width = self.bank.frame_samples()
@@ -102,7 +102,7 @@ class Rows:
         return int(np.argmax(np.abs(np.fft.rfft(self.latest(slot, 50)))))
 
 
-def _view(kind: Any, address: int, count: int) -> Any:
+def view(kind: Any, address: int, count: int) -> Any:
     return np.ctypeslib.as_array((kind * count).from_address(address))
 
 

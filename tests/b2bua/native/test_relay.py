@@ -286,7 +286,7 @@ def nonsense(rig: Any) -> Any:
         pj.relay_withhold(ident, 7)
         pj.relay_mode(ident, 2)
         pj.relay_feed(ident, True)
-        pj.relay_passed(ident, 1, 1)
+        pj.relay_event(ident, 1, 1)
     found = {"joins": joins, "valid": [pj.relay_stats(-1).valid, pj.relay_stats(99999).valid]}
     net.end()
     return found
