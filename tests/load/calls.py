@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from typing import Self
 
 from tests.load.rtpload import RtpLoad
 from tests.peers.messages import Address, SipMessage
@@ -42,7 +43,7 @@ class Ua(asyncio.DatagramProtocol):
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, local: Address, remote: Address, media: Address, events: bool) -> AsyncIterator[Ua]:
+    async def open(cls, local: Address, remote: Address, media: Address, events: bool) -> AsyncIterator[Self]:
         """One that listens at `local`, talks to `remote`, has its sound at `media` and knows telephone-event or not."""
         made = cls(local, remote, media, events)
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: made, local_addr=local)
@@ -103,7 +104,8 @@ class Ua(asyncio.DatagramProtocol):
             return
         uri = re.search(r"<([^>]+)>", message.get("Contact"))
         target = uri[1] if uri else f"sip:{self.remote[0]}:{self.remote[1]}"
-        self._send(f"ACK {target} SIP/2.0", self._own(message.get("Call-ID"), message.get("To"), "1 ACK"))
+        self._send(f"ACK {target} SIP/2.0", self._own(message.get("Call-ID"), message.get("To"),
+                                                   f"{message.get('CSeq').split()[0]} ACK"))
         if dialog.answered.done():
             return
         if message.code < 300:

@@ -93,15 +93,15 @@ def added_ms(found: Sound, baseline: Sound) -> tuple[float, float]:
 
 
 @contextmanager
-def product(ends: tuple[Address, Address]) -> Iterator[Sidecar]:
-    """Ours, between two ends whose every call may press the account's codes on both legs."""
+def product(ends: tuple[Address, Address], ports: int = 6700) -> Iterator[Sidecar]:
+    """Ours, between two ends whose every call may press the account's codes on both legs; it has so many RTP ports."""
     config = between(*ends)
-    first = 20000 + os.getpid() % 3 * 3000  # another load on this machine has most likely others
+    first = 20000 + os.getpid() % 3 * 1000  # another load on this machine has most likely others
     for peer in config["peers"].values():
         peer |= {"account": ACCOUNT_ID, "anonymous": "account"}
     seed = seed_document()
     seed["accounts"][0]["metaflows"] = METAFLOWS
-    whole = {**config, "media": {"ports": f"{first}-{first + 6699}"}, "log": {"level": "warning"}}
+    whole = {**config, "media": {"ports": f"{first}-{first + ports - 1}"}, "log": {"level": "warning"}}
     with (tempfile.TemporaryDirectory(prefix="b2bua-load-") as name,
           Sidecar(Path(name), whole, seed).running() as made):
         yield made

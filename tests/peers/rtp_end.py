@@ -85,8 +85,12 @@ class RtpEnd:
         for packet in track.packets:
             if self._stop.wait(max(0.0, begin + packet.at_s - time.monotonic())):
                 return
-            with contextlib.suppress(ConnectionRefusedError, BlockingIOError):
-                self._socket.sendto(packet.pack(), to)
+            self.send(packet, to)
+
+    def send(self, packet: RtpPacket, to: tuple[str, int]) -> None:
+        """One packet, now; one that the system refuses is lost."""
+        with contextlib.suppress(ConnectionRefusedError, BlockingIOError):
+            self._socket.sendto(packet.pack(), to)
 
     @property
     def packets(self) -> list[RtpPacket]:
