@@ -54,6 +54,13 @@ async def test_F107_actions_are_told_to_the_leg_and_answered(
     assert {**sent, **data} == sent
 
 
+async def test_F107_the_action_in_data_wins_then_the_querys_then_the_envelopes(busy: Running) -> None:
+    path = f"{CHANNELS}/leg-1@pbx"
+    await busy.http.post(path, json={"data": {"action": "break"}, "action": "hangup"}, params={"action": "hangup"})
+    await busy.http.post(path, json={"data": {}, "action": "hangup"}, params={"action": "break"})
+    assert [told[2] for told in busy.live.told] == ["break", "break"]
+
+
 @pytest.mark.parametrize(("sent", "want"), [
     ({}, "blind"), ({"transfer-type": "attended"}, "attended"), ({"Transfer-Type": "attended"}, "attended"),
     ({"transfer_type": "attended"}, "attended")])

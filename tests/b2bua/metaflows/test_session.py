@@ -119,6 +119,22 @@ async def test_F53_hangup_discards_what_was_typed_half() -> None:
 
 
 @in_no_time
+async def test_F53_what_a_leg_typed_half_is_not_finished_by_the_one_that_takes_its_place() -> None:
+    stage = Stage(devices={"1001": {**CODES, "listen_on": "both"}})
+    talk = await stage.talk(number="1001")
+    talk.a.press("*")
+    talk.b.press("*")
+    target = stage.dial(talk, "pbx", "1002")
+    talk.call.replace(talk.a, target)
+    target.press("9")
+    await settled()
+    assert (stage.outcomes(), talk.b.sent) == ([], "9")
+    talk.b.press("9")  # the other side's code is none the worse
+    await settled()
+    assert stage.outcomes() == [("record_call", "started")]
+
+
+@in_no_time
 async def test_F54_F55_F40_collectors_follow_their_party_and_a_transfers_target_has_none() -> None:
     stage = Stage(devices={"1001": {**CODES, "listen_on": "both"}, "1002": CODES})
     talk = await stage.talk(number="1001")
