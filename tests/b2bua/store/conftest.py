@@ -75,6 +75,12 @@ def postgres(postgres_server: Postgres) -> str:
     return postgres_server.url
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may take its time to fork a server process."""
+    monkeypatch.setattr("b2bua.store.database.CONNECT_S", 30.0)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of either kind."""
