@@ -8,7 +8,6 @@ blocks of all legs are one product. Imports only numpy. Any thread; keeps no sta
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 Real = NDArray[np.float32]
@@ -80,10 +79,11 @@ def sliding_phasors(samples: Real, basis: Real, hop: int) -> Complex:
     returns  (hops, legs, tones) complex64, first block at sample 0
     raises   ValueError when there is less than one block
     """
+    samples = np.ascontiguousarray(samples)
     size, (row, step) = basis.shape[0], samples.strides
     hops = (samples.shape[1] - size) // hop + 1
     if hops < 1:
         raise ValueError(f"{samples.shape[1]} samples, basis of {size}")
-    # Blocks first: each is then one plain product of all legs, and none is copied
+    # Blocks first: each is then one plain product of all legs, and none is copied (as_strided: as dear as the product)
     shape, strides = (hops, samples.shape[0], size), (hop * step, row, step)
-    return phasors(as_strided(samples, shape, strides, writeable=False), basis)
+    return phasors(np.ndarray(shape, samples.dtype, samples, 0, strides), basis)

@@ -9,7 +9,6 @@ every trial is a chance for a voice too. Imports only numpy. Any thread; keeps n
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from dsp import edges, proof
@@ -56,12 +55,8 @@ def cut(sound: Real, first: When, samples: int) -> Real:
     first    (rows,)
     returns  (rows, samples)
     """
-    rows, length = sound.shape
-    row, step = sound.strides
-    start = np.clip(np.rint(first).astype(np.intp), 0, length - samples)
-    # Every piece there is, as a view: choosing one of each row then copies whole pieces, not samples
-    pieces = as_strided(sound, (rows, length - samples + 1, samples), (row, step, step), writeable=False)
-    return np.asarray(pieces[np.arange(rows), start])
+    start = np.minimum(np.maximum(np.rint(first).astype(np.intp), 0), sound.shape[1] - samples)
+    return np.asarray(sound[np.arange(len(sound))[:, None], start[:, None] + np.arange(samples)])
 
 
 def _begins(rises: When) -> tuple[When, Truth]:
@@ -69,9 +64,10 @@ def _begins(rises: When) -> tuple[When, Truth]:
 
     rises    (rows, 2)
     """
-    onset = rises.mean(axis=1)
-    is_sharp = (np.abs(rises[:, 1] - rises[:, 0]) < MOST_SKEW) & (onset >= proof.SPAN + AWAY)
-    return np.where(is_sharp, onset, rises.max(axis=1)), is_sharp
+    low, high = rises[:, 0], rises[:, 1]
+    onset = (low + high) / 2
+    is_sharp = (np.abs(high - low) < MOST_SKEW) & (onset >= proof.SPAN + AWAY)
+    return np.where(is_sharp, onset, np.maximum(low, high)), is_sharp
 
 
 def judge(tape: Real, digit: Index) -> Verdict:
