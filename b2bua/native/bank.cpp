@@ -18,7 +18,7 @@
 #include "conf_port.hpp"
 #include "ears.hpp"
 #include "pages.hpp"
-#include "playout.hpp"
+#include "playout_port.hpp"
 
 namespace {
 

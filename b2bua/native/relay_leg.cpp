@@ -13,7 +13,8 @@ const uint16_t SEGMENT = 0x8000;      // units; only a longer event can have a n
 
 RelayLeg::RelayLeg(pjmedia_transport* slave_, bool del_slave_, int call_id_)
     : slave(slave_), del_slave(del_slave_), call_id(call_id_), stream_data(nullptr), stream(nullptr), rtp_cb(nullptr),
-      rtp_cb2(nullptr), rtcp_cb(nullptr), event_pt(UNMAPPED), decided(0), open(true), source(OWN_STREAM), waiting()
+      rtp_cb2(nullptr), rtcp_cb(nullptr), event_pt(UNMAPPED), decided(0), open(true), source(OWN_STREAM), waiting(),
+      frames()
 {
     pj_bzero(&base, sizeof(base));
     local.fill(Payload());
@@ -42,7 +43,7 @@ void RelayLeg::received(pjmedia_tp_cb_param* param)
     if (entry.way)
         forward(in, entry);
     if (!entry.is_event)
-        playout.arrived(in.ts, entry.clock_hz, entry.at_us);
+        playout.arrived(in, entry.clock_hz, entry.at_us);
     to_stream(param, in, !entry.way || entry.is_event || feed.load(std::memory_order_relaxed));
 }
 

@@ -106,6 +106,11 @@ struct RelayLeg {
     std::atomic<bool> feed{false};        // somebody listens to our stream: it gets whole packets, relayed or not
     Counters count;
     Playout playout;
+    struct Frames {              // of the packet that the conference reads; its clock thread's own
+        uint32_t ts;
+        int number;              // of its first frame in the jitter buffer
+        int32_t units;           // in a frame, 0: not known yet
+    } frames;
 
     RelayLeg(pjmedia_transport* slave, bool del_slave, int call_id);
 

@@ -125,6 +125,6 @@ def link(root: Path, objects: Path, out: Path, run: Run) -> None:
     parts = [str(path) for path in sorted(objects.glob("*.o"))]
     # PJSIP's symbols stay inside: another extension with its own PJSIP or OpenSSL must not meet them.
     hide = "-Wl,--exclude-libs,ALL"
-    # RTP goes through our own sockets (rtp_socket.hpp) instead of PJMEDIA's ioqueue, and playout.cpp sees what is read.
+    # RTP goes through our own sockets (rtp_socket.hpp) instead of PJMEDIA's ioqueue; playout_port.cpp sees each read.
     own = [f"-Wl,--wrap=pjmedia_{name}" for name in ("transport_udp_attach", "port_get_frame", "jbuf_get_frame3")]
     run(["g++", "-shared", "-s", hide, *own, "-o", str(module), *parts, *folders, *libraries], cwd=root)
