@@ -181,6 +181,25 @@ async def test_with_a_public_key_only_its_owner_can_listen(tmp_path: Path) -> No
 
 
 @in_no_time
+async def test_what_a_process_that_died_left_in_plain_is_sealed_at_the_next_start(tmp_path: Path) -> None:
+    for name, pem in zip(("private", "public"), new_pair(), strict=True):
+        (tmp_path / name).write_bytes(pem)
+    studio = Studio(tmp_path / "r", public_key=tmp_path / "public")
+    call, _, _ = studio.stage.talks()
+    recording = studio.start(call, format="mp3")
+    studio.speak(60)
+    studio.written(recording)
+    left = tmp_path / "left"
+    shutil.copytree(tmp_path / "r" / "work", left / "work")  # as the disk is when it dies
+    shutil.copy(left / "work" / f"{recording.id}.wav", left / "work" / f"{recording.id}.mp3.part")  # while it encoded
+    await studio.close()
+    again = Studio(left, public_key=tmp_path / "public")
+    await heard_of(again, "recording.stored")
+    await again.close()
+    assert {found.suffix for found in files(left) if found.is_file()} == {".json", ".sealed"}
+
+
+@in_no_time
 async def test_what_is_too_old_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finishing, "TIDY_S", 0.0)
     studio = Studio(tmp_path, accounts={ACCOUNT: {"retention_days": 0.00001}})
