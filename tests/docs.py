@@ -103,7 +103,35 @@ def transfer_page() -> str:
     return "\n".join([
         MADE, "# Attended transfer: who hears whom, and when", "",
         "The *transferor* typed the code, the *transferee* is moved, the *target* is called. What the table does not "
-        "name changes nothing.", "", "| state | what happens | then | next |", "|---|---|---|---|", *rows, ""])
+        "name changes nothing.", "", "| state | what happens | then | next |", "|---|---|---|---|", *rows, "", OUTAGES])
+
+
+OUTAGES = """## When a far end is lost
+
+No BYE comes from a far end whose power is cut, or whose network is. *T* is `media.timeout_s` and a sixth of it (70
+s as it is shipped): so long may a leg that should send RTP be silent. *R* is the code's `timeout`. Every release
+carries a Reason. Measured with `media.timeout_s` 8, `timeout` 8 (3 where phones ring), `park.timeout_s` 6,
+`park.ring_s` 4; a power cut and a dead network take the same time, and no leg is left when the last party is
+released.
+
+| lost | state | then | within | measured |
+|---|---|---|---|---|
+| the PBX: transferor and target | ringing | the transferee is released | R or T, the longer | 9.2 s |
+| | consulting, merged | the transferee is released | T | 9.2 s |
+| | partial | the transferee is released | R | 6.5 s after the loss |
+| | `hold` by one of its phones | the held party is released | T | 9.2 s |
+| | it has parked a party | the parked party is released | `park.rounds` times `timeout_s` and `ring_s` | 11.0 s |
+| the target | ringing | transferor and transferee talk again | R | 3 s |
+| | consulting, merged | transferor and transferee talk again | T | 9.3 s at most |
+| | partial | the transferee is released | R | 3 s |
+| the transferor | ringing | as if it had hung up: partial | T | |
+| | consulting, merged | transferee and target talk | T | 9.3 s at most |
+| the transferee | ringing | the transferor is released | T | 9.3 s at most |
+| | consulting, merged | transferor and target go on talking | T | 9.3 s at most |
+
+A leg that is on hold in SIP (`hold_control`, a phone's own key) may be silent: its loss shows when the other party
+hangs up.
+"""
 
 
 # -- checklist ----------------------------------------------------------------------------------------------------

@@ -120,7 +120,7 @@ class Referred:
             self._leg.notify_refer(blind.code if blind.code >= 300 else 503, "", final=True)
 
     def _progress(self, code: int, text: str) -> None:
-        self._leg.notify_refer(code, text, final=False)
+        self._leg.notify_refer(code, text, final=code >= 200)
 
     # -- relay --------------------------------------------------------------------------------------------------------
 
@@ -146,6 +146,7 @@ class Referred:
                 verdict = await refer(errand, other, target, events.get)
                 if verdict.came is Came.MOVED:
                     errand.completed(None)
+                    self._progress(200, "")
                     await self._farewell()
                     call.end(reasons.TRANSFERRED)
                 else:
@@ -157,8 +158,7 @@ class Referred:
     # -- the end ------------------------------------------------------------------------------------------------------
 
     async def _farewell(self) -> None:
-        """It went well: the last NOTIFY, and when it is answered BYE, unless the far end sends it."""
-        self._leg.notify_refer(200, "", final=True)
+        """It went well, and the last NOTIFY says so: when that is answered BYE, unless the far end sends it."""
         for kinds, limit_s in (((NotifyAnswered, Ended), NOTIFY_S), ((Ended,), BYE_S)):
             if self._event.wants_notify and self._leg.state is not LegState.ENDED:
                 with suppress(TimeoutError):

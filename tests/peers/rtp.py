@@ -76,6 +76,12 @@ class Track:
         self._sequence, self._timestamp = 1000, 16000
         self._marker = True
 
+    def next(self) -> Track:
+        """An empty one that goes on where this one ends: same source, sequence and timestamps."""
+        track = Track(self._hz, dbm0=self._dbm0, event=self._event, ssrc=self._ssrc)
+        track._sequence, track._timestamp = self._sequence, self._timestamp
+        return track
+
     def talk(self, seconds: float) -> Track:
         """Tone (or silence) for so long."""
         for _ in range(round(seconds * 1000 / FRAME_MS)):

@@ -42,13 +42,14 @@ METAFLOWS = {
     },
     "patterns": {r"^2(\d+)$": {"module": "transfer", "data": {"transfer_type": "blind"}},
                  r"^3(\d+)$": {"module": "unpark"},
-                 r"^#(\d{4})$": {"module": "transfer", "data": {"transfer_type": "attended", "timeout": 3}}},
+                 r"^#(\d{4})$": {"module": "transfer", "data": {"transfer_type": "attended", "timeout": 3}},
+                 r"^##(\d{4})$": {"module": "transfer", "data": {"transfer_type": "attended", "timeout": 8}}},
 }
 
 
 def seed_document() -> dict[str, Any]:
     """One account: *9 records, *8 hangs up, *4 holds, *5 holds in SIP, *6 moves, *62 parks, *3 and a place fetches,
-    *0 and *1 go to 3001, *2 and a number transfers, *# and a number asks first.
+    *0 and *1 go to 3001, *2 and a number transfers, *# and a number asks first (for 3 s, *## for 8).
 
     The devices 1001 and 1002 have codes; 3001 and 7001 have none, and belong to the same user as 1001.
     """

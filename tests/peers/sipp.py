@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -108,11 +109,21 @@ class Sipp:
         self._until(lambda: len(seen()) >= count, timeout_s, f"saw {method} {code or ''}")
         return seen()
 
-    def peer_sdp(self, timeout_s: float = 5.0, *, call: int = 1) -> SipMessage:
-        """The message with the other side's SDP, when the call (its first, second, ...) is up."""
-        acknowledged = self.wait_message("ACK", count=call, timeout_s=timeout_s)[call - 1].get("Call-ID")
+    def peer_sdp(self, timeout_s: float = 5.0, *, call: int = 1, number: str = "", caller: str = "") -> SipMessage:
+        """The message with the other side's SDP, when the call (its first, second, ...) is up.
+
+        number, caller  of those calls only whose INVITE has them
+        """
+
+        def calls() -> list[str]:
+            invites = [m for m in self.messages() if m.method == "INVITE" and m.is_request and f"sip:{caller}" in
+                       m.get("From") and m.start_line.startswith(f"INVITE sip:{number}")]
+            ids = dict.fromkeys(m.get("Call-ID") for m in self.messages() if m.method == "ACK")  # one may come twice
+            return [call_id for call_id in ids if call_id in {m.get("Call-ID") for m in invites}]
+
+        self._until(lambda: len(calls()) >= call, timeout_s, f"saw ACK in {call} calls")
         return [m for m in self.messages()
-                if m.dst == self.local and "m=audio" in m.body and m.get("Call-ID") == acknowledged][-1]
+                if m.dst == self.local and "m=audio" in m.body and m.get("Call-ID") == calls()[call - 1]][-1]
 
     def _until(self, ready: Callable[[], bool], timeout_s: float, what: str) -> None:
         end_s = time.monotonic() + timeout_s
@@ -133,6 +144,10 @@ class Sipp:
         if code != 0:
             raise SippError(f"{self.scenario.name} ended with {code}\n{self.story()}")
         return self.messages()
+
+    def signal(self, number: signal.Signals) -> None:
+        """SIGKILL: its power is cut. SIGSTOP: nothing that is sent to it is heard, and it says nothing."""
+        self._process.send_signal(number)
 
     def stop(self) -> None:
         """End it now."""

@@ -28,6 +28,7 @@ from tests.sipp import sounds
 
 TRUNK, PBX, DESK, TCP, SILENT, STRANGER, RELAYING = (f"127.0.0.{host}" for host in (2, 3, 4, 6, 7, 9, 10))
 FRESH = tuple(f"127.0.0.{host}" for host in range(20, 44))  # trunks about which the product knows nothing yet
+HOSTS = (TRUNK, PBX, DESK, TCP, SILENT, RELAYING, *FRESH)
 RTP_PORTS = "24000-27999"  # away from the default range, below the ephemeral ports
 
 
@@ -54,10 +55,10 @@ def config(ports: dict[str, int]) -> dict[str, Any]:
         "media": {"ports": RTP_PORTS, "timeout_s": 8},
         "recordings": {"min_free_mb": 0},
         "park": {"timeout_s": 6, "ring_s": 4, "rounds": 1, "pickup": r"\*7(\d+)"}, "pivot": {"private_addresses": True},
-        "peers": {"trunk": peer(TRUNK), "pbx": peer(PBX, account=ACCOUNT_ID),
+        "peers": {"trunk": peer(TRUNK), "pbx": peer(PBX, account=ACCOUNT_ID, diversion=True),
                   "desk": peer(DESK, account=ACCOUNT_ID, hold_music="ours"),
                   "tcp": peer(TCP, ";transport=tcp", account=ACCOUNT_ID), "silent": peer(SILENT),
-                  "relaying": peer(RELAYING, referred="relay"),
+                  "relaying": peer(RELAYING, referred="relay", refer="never", connected_identity="reinvite"),
                   **{f"fresh{host}": peer(f"127.0.0.{host}", username="b2bua", password="secret",
                                           connected_identity="update") for host in fresh}},
         "transfers": {"deny": ["1900"]},
@@ -138,7 +139,7 @@ class Stage:
 @pytest.fixture(scope="session")
 def ports() -> dict[str, int]:
     """The SIP port of each peer."""
-    return {host: free_port(host) for host in (TRUNK, PBX, DESK, TCP, SILENT, RELAYING, *FRESH)}
+    return {host: free_port(host) for host in HOSTS}
 
 
 @pytest.fixture(scope="session")
@@ -152,6 +153,21 @@ def sidecar(ports: dict[str, int], tmp_path_factory: pytest.TempPathFactory) -> 
         yield product
         assert product.stop() == 0, product.log_tail()
     assert "Traceback" not in product.log.read_text(errors="replace")
+
+
+@pytest.fixture(scope="session")
+def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sidecar, dict[str, int]]]:
+    """A second product, which gives up a silent leg after 4 s and a parked party after 5, and the ports of its peers.
+
+    Its own ports: what it repeats to a peer that was switched off must not reach the peer of another test.
+    """
+    ports = {host: free_port(host) for host in HOSTS}
+    whole = config(ports)
+    whole |= {"media": {"ports": "20000-23999", "timeout_s": 4}, "park": {**whole["park"], "timeout_s": 3, "ring_s": 2}}
+    product = Sidecar(tmp_path_factory.mktemp("impatient"), whole, seed_document())
+    with product.running():
+        yield product, ports
+        assert product.stop() == 0, product.log_tail()
 
 
 @pytest.fixture
@@ -169,6 +185,16 @@ def fresh_trunks() -> Iterator[str]:
 @pytest.fixture
 def stage(sidecar: Sidecar, ports: dict[str, int], tmp_path: Path) -> Iterator[Stage]:
     """The product between two tests: afterwards nothing may be left of the calls."""
+    yield from _staged(sidecar, ports, tmp_path)
+
+
+@pytest.fixture
+def impatient_stage(impatient: tuple[Sidecar, dict[str, int]], tmp_path: Path) -> Iterator[Stage]:
+    """The same around the impatient one."""
+    yield from _staged(*impatient, tmp_path)
+
+
+def _staged(sidecar: Sidecar, ports: dict[str, int], tmp_path: Path) -> Iterator[Stage]:
     seen = sidecar.log.stat().st_size
     with ExitStack() as stack:
         yield Stage(sidecar, ports, tmp_path, stack)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ import pytest
 from b2bua.metaflows.modules.attended_table import Happens, State
 from tests.b2bua.metaflows.attended_scene import ROWS, TO
 from tests.peers.phone import Phone
+from tests.peers.rest import Rest
 from tests.peers.sound import read_wav, tone_dbm0
 from tests.sipp.conftest import PBX, TRUNK, Stage
 
@@ -44,14 +46,22 @@ class Trio:
 
     def begin(self) -> None:
         """The transferor talks to the transferee, and has typed *# and the target's number, which rings."""
+        self.talk()
+        self.transferor.digits("*#1003", ms=60)
+        self.rings()
+
+    def rings(self) -> None:
+        """The target is called."""
+        self.target.wait("incoming")
+        self.target.answer(180)
+
+    def talk(self) -> None:
+        """The transferor has called the transferee."""
         self.transferor.call(f"sip:2001@127.0.0.1:{self.stage.sidecar.sip[1]}", from_user="1001")
         self.transferee.wait("incoming")
         self.transferee.answer()
         self.transferor.wait("state", state="confirmed")
         self.transferee.wait("state", state="confirmed")
-        self.transferor.digits("*#1003", ms=60)
-        self.target.wait("incoming")
-        self.target.answer(180)
 
     def comes(self, event: Happens, state: State) -> None:
         """Something happens."""
@@ -166,3 +176,25 @@ def test_PB29_a_phones_own_hold_of_the_consultation_ends_with_it(trio: Trio) -> 
     trio.settles({"target": set()})
     trio.comes(Happens.TRANSFEROR_ENDS, State.CONSULTING)
     trio.settles({"transferor": GONE, "transferee": {"target"}, "target": {"transferee"}})
+
+
+@pytest.mark.parametrize("ending", [Happens.TRANSFEROR_ENDS, Happens.TARGET_ENDS])
+def test_F107_by_rest_the_answer_says_how_it_went(trio: Trio, ending: Happens) -> None:
+    """The request lasts as long as the transfer; its own leg is named, not its digits."""
+    trio.talk()
+    rest = Rest(trio.stage.sidecar)
+    (leg,) = [one for one in rest.ask("GET", "/channels")["data"] if one["direction"] == "inbound"]
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(rest.ask, "POST", f"/channels/{leg['uuid']}?wait=30", {
+            "action": "transfer", "transfer_type": "attended", "target": "1003"})
+        trio.rings()
+        trio.comes(Happens.ANSWERED, State.RINGING)
+        trio.settles(BEFORE[Happens.ANSWERED])
+        trio.comes(ending, State.CONSULTING)
+        left = asked.result(30)["data"]
+    if ending is Happens.TARGET_ENDS:
+        trio.settles({"target": GONE, "transferor": {"transferee"}, "transferee": {"transferor"}})
+        assert (left["outcome"], left["reason"]) == ("failed", "the target hung up")
+    else:
+        trio.settles({"transferor": GONE, "transferee": {"target"}, "target": {"transferee"}})
+        assert left["outcome"] == "answered"

@@ -195,6 +195,22 @@ def test_a_busy_target_leaves_the_parties_together_by_refer(stage: Stage, fresh_
     stage.sidecar.wait_metric("b2bua_transfers_total", busy + 1, outcome="busy")
 
 
+def test_a_busy_target_leaves_the_caller_and_the_called_side_together(stage: Stage, fresh_trunk: str) -> None:
+    """The other direction, both ways of doing it: its REFER comes to 486, then (having refused one) our INVITE does."""
+    busy = transfers(stage, "busy")
+    for way, scenario in enumerate(("pbx-follows-refer-in-vain-expect-call-goes-on",
+                                    "pbx-refuses-refer-with-603-expect-joined"), 1):
+        trunk = stage.answering(scenario, fresh_trunk)
+        target = stage.answering("pbx-is-busy-expect-ack") if "refuses" in scenario else None
+        device = stage.caller("caller-answered-expect-200-then-bye", PBX, service=number_of(fresh_trunk),
+                              keys={"caller": "1001"}, talk_ms=4000)
+        device.plays(CALLED_HZ, lambda track: transfer(track).talk(3))
+        stage.sidecar.wait_metric("b2bua_transfers_total", busy + way, 10, outcome="busy")
+        for end in (device, trunk, target):
+            if end is not None:
+                end.finish()
+
+
 def test_a_busy_target_leaves_the_parties_together_by_our_invite(stage: Stage, fresh_trunk: str) -> None:
     busy = transfers(stage, "busy")
     pbx = stage.device("pbx-answers-but-3002-is-busy-expect-bye", calls=2)

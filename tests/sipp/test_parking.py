@@ -14,7 +14,7 @@ from tests.peers.phone import Phone
 from tests.peers.sidecar import ACCOUNT_ID
 from tests.peers.sound import AUDIBLE_DBM0, tone_dbm0
 from tests.peers.web import Page, WebServer
-from tests.sipp.conftest import DESK, TRUNK, Stage
+from tests.sipp.conftest import DESK, PBX, TRUNK, Stage
 from tests.sipp.test_moving import B_HZ, BUSY_HZ, assert_hears_music, assert_together
 from tests.sipp.test_sound import A_HZ, C_HZ, hears, talking
 
@@ -147,3 +147,35 @@ def test_F107_move_by_rest_says_how_it_ended(stage: Stage) -> None:
         busy.finish()
         talk.a.hangup()
         talk.b.wait("state", state="disconnected")
+
+
+def test_the_caller_holds_intercepts_flows_and_parks_as_well(stage: Stage, tmp_path: Path) -> None:
+    """1001 at the PBX has called out, and types: `hold_control`, `intercept`, `callflow`, `park`."""
+    with Phone.open(DESK, stage.ports[DESK]) as c, Phone.open(PBX, stage.ports[PBX]) as a, \
+            Phone.open(TRUNK, stage.ports[TRUNK]) as b:
+        for phone, hz in ((a, A_HZ), (b, B_HZ), (c, C_HZ)):
+            phone.tone(hz)
+
+        def types(code: str) -> None:
+            a.call(f"sip:2000@127.0.0.1:{stage.sidecar.sip[1]}", from_user="1001")
+            b.wait("incoming")
+            b.answer()
+            a.wait("state", state="confirmed")
+            a.digits(code)
+
+        types("*5")
+        a.wait("media", held=True)
+        assert_hears_music(b, tmp_path / "held.wav", A_HZ)
+        b.hangup()
+        a.wait("state", state="disconnected")
+        for code in ("*0", "*1"):
+            types(code)
+            c.wait("incoming")
+            c.answer()
+            b.wait("state", state="disconnected")
+            pair_ends(stage, a, A_HZ, c, C_HZ, tmp_path)
+        types("*62")
+        a.wait("state", state="disconnected")
+        assert_hears_music(b, tmp_path / "parked.wav", A_HZ)
+        c.call(f"sip:*7701@127.0.0.1:{stage.sidecar.sip[1]}", from_user="3001")
+        pair_ends(stage, b, B_HZ, c, C_HZ, tmp_path)

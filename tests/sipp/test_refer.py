@@ -178,6 +178,29 @@ def test_PB28_the_transferee_is_told_by_update_whom_it_talks_to(stage: Stage, fr
         pbx.finish()
 
 
+def test_PB28_a_transferee_without_update_is_told_by_reinvite_and_the_target_by_diversion(stage: Stage) -> None:
+    """The transferee has called, then was called."""
+    pbx = stage.device(calls=2)
+    caller = stage.caller("caller-is-told-who-it-talks-to-expect-reinvite-then-bye", RELAYING, talk_ms=1500)
+    caller.plays(CALLER_HZ, talk)
+    type_transfer(pbx)
+    caller.finish()
+    invite = find(pbx.finish(), "INVITE")[1]
+    assert "<sip:1001@" in invite.get("Diversion")
+    assert "reason=deflection" in invite.get("Diversion")
+    target = stage.answering("pbx-answers-expect-bye")
+    called = stage.answering("pbx-is-told-who-it-talks-to-expect-reinvite-then-200", RELAYING, talk_ms=500)
+    transferor = stage.caller("caller-answered-expect-bye-from-pbx", PBX, service="6101", keys={"caller": "1001"})
+    type_transfer(transferor)
+    transferor.finish()
+    called.finish()
+    assert find(target.finish(), "INVITE")[0].get("Diversion")
+
+
+def test_a_notify_that_nobody_has_asked_for_is_refused(stage: Stage) -> None:
+    stage.call("caller-notifies-unasked-expect-481", "pbx-answers-expect-bye")
+
+
 def test_F91_F92_the_called_one_transfers_attended(stage: Stage) -> None:
     """1001 hangs up while it talks to 1003, or while that still rings."""
     for scenario, talk_ms in (("pbx-1001-hangs-up-after-asking-1003-expect-joined", 4000),

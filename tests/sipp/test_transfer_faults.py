@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A far end loses its power in the middle of a transfer: within the ring time or media.timeout_s (8 s here, and a sixth
+"""A far end loses its power in the middle of a transfer: within the ring time or media.timeout_s (4 s here, and a sixth
 more) whoever is left talks or is released, and no leg is left over."""
 
 from __future__ import annotations
@@ -25,11 +25,15 @@ KEPT: dict[str, Any] = {"transferor": {"target"}, "target": {"transferor"}}
     ([Happens.ANSWERED], "transferor", JOINED),
     ([Happens.ANSWERED], "transferee", KEPT),
     ([Happens.TRANSFEROR_ENDS], "target", {"transferee": GONE}),
+    ([Happens.ANSWERED, Happens.MERGE], "target", TOGETHER),
+    ([Happens.ANSWERED, Happens.MERGE], "transferor", JOINED),
+    ([Happens.ANSWERED, Happens.MERGE], "transferee", KEPT),
 ])
-def test_who_is_left_talks_or_is_released(stage: Stage, tmp_path: Path, way: list[Happens], dies: str,
+def test_who_is_left_talks_or_is_released(impatient_stage: Stage, tmp_path: Path, way: list[Happens], dies: str,
                                           left: dict[str, Any]) -> None:
+    stage = impatient_stage
     with switched_on(stage.ports) as phones:
-        trio = Trio(stage, tmp_path, phones, patience_s=14)
+        trio = Trio(stage, tmp_path, phones, patience_s=12)
         trio.begin()
         for event in way:
             trio.comes(event, State.RINGING)

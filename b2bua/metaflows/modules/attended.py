@@ -31,7 +31,7 @@ from b2bua.calls.leg import (
 from b2bua.calls.reason import EndReason
 from b2bua.metaflows.context import Outcome, Report
 from b2bua.metaflows.modules.attended_table import TABLE, Do, Happens, State
-from b2bua.metaflows.modules.errand import Errand, failed
+from b2bua.metaflows.modules.errand import Errand, failed, stranded
 from b2bua.metaflows.modules.keypad import Keypad
 from b2bua.metaflows.modules.referral import hand_over, may_hand_over
 from b2bua.metaflows.modules.waiting import Waiting
@@ -224,7 +224,7 @@ class Attended:
 
     def _release(self) -> None:
         self._waiting.end()
-        self._end = EndReason.from_code(self._code, self._report.reason) if self._code >= 300 else reasons.HANGUP
+        self._end = stranded(self._code, self._report.reason)
 
     def _end_holds(self) -> None:
         """A hold of the consultation ends with it."""

@@ -21,7 +21,7 @@ from b2bua.calls import reason as reasons
 from b2bua.calls.exchange import DialError
 from b2bua.calls.leg import Answered, Ended, Leg, LegEvent, LegState, Progress, ReferProgress
 from b2bua.metaflows.context import Outcome, Report
-from b2bua.metaflows.modules.errand import Errand, failed
+from b2bua.metaflows.modules.errand import Errand, failed, stranded
 from b2bua.metaflows.modules.referral import Came, WayClosedError, refer
 
 
@@ -29,7 +29,7 @@ class Blind:
     """One blind transfer.
 
     methods      the ways to try; None: as the transferee's peer says
-    on_progress  is told the codes of the target that we call (180, 200, 486, ...)
+    on_progress  is told the codes of the target that we call (180), and 200 when the transferee talks to it
     target       a leg that is being called already; None: we call the target
     """
 
@@ -55,13 +55,21 @@ class Blind:
     async def run(self) -> Report:
         """Try the ways; returns how it went. After that the pair is whole, or the call ends."""
         with self._call.guarded(self._guard):
-            report = Report(Outcome.FAILED, "no way to the target")
-            for method in self._methods:
-                try:
-                    return await self._attempt(method)
-                except WayClosedError as closed:
-                    report = Report(Outcome.FAILED, str(closed))
+            report = await self._attempts()
+            if report.outcome is Outcome.ANSWERED:
+                self._on_progress(200, "OK")  # before anybody is hung up: the target may have gone again
+            elif self._transferor.state is LegState.ENDED:
+                self._call.end(stranded(self._code, report.reason))
             return report
+
+    async def _attempts(self) -> Report:
+        report = Report(Outcome.FAILED, "no way to the target")
+        for method in self._methods:
+            try:
+                return await self._attempt(method)
+            except WayClosedError as closed:
+                report = Report(Outcome.FAILED, str(closed))
+        return report
 
     def _guard(self, leg: Leg, event: LegEvent) -> bool:
         """Keep what decides about the transfer; everything else goes its usual way."""

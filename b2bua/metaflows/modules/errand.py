@@ -10,6 +10,7 @@ from b2bua.calls import reason as reasons
 from b2bua.calls.call import Call
 from b2bua.calls.headers import Header, Party, escape_user
 from b2bua.calls.leg import Leg
+from b2bua.calls.reason import EndReason
 from b2bua.metaflows.context import Context, Outcome, Parts, Report
 
 BUSY = frozenset((486, 600, 603))  # the target cannot talk now, or does not want to
@@ -101,6 +102,13 @@ def home(context: Context, number: str) -> str:
             if place is not None:
                 return place
     return owner.peer
+
+
+def stranded(code: int, text: str) -> EndReason:
+    """Why the transferee is released: the target could not be had, and the transferor has gone."""
+    if code < 300:
+        return reasons.HANGUP
+    return EndReason.from_code(code, text).because(f'SIP;cause={code};text="the transfer failed"')
 
 
 def failed(code: int, text: str) -> Report:

@@ -93,7 +93,7 @@ async def test_F92_hanging_up_while_it_rings_joins_on_answer_and_releases_on_fai
     assert scene.scene() == JOINED
     scene = await Scene().begin()
     await scene.comes(Happens.TRANSFEROR_ENDS, Happens.TARGET_ENDS)
-    assert scene.transferee.hung_up == EndReason.from_code(486, "486 ")
+    assert scene.transferee.hung_up == EndReason.from_code(486, "486 ", 'SIP;cause=486;text="the transfer failed"')
 
 
 @in_no_time
