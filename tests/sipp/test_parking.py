@@ -153,7 +153,7 @@ def test_the_caller_holds_intercepts_flows_and_parks_as_well(stage: Stage, tmp_p
     """1001 at the PBX has called out, and types: `hold_control`, `intercept`, `callflow`, `park`."""
     with Phone.open(DESK, stage.ports[DESK]) as c, Phone.open(PBX, stage.ports[PBX]) as a, \
             Phone.open(TRUNK, stage.ports[TRUNK]) as b:
-        for phone, hz in ((a, A_HZ), (b, B_HZ), (c, C_HZ)):
+        for phone, hz in ((a, B_HZ), (b, A_HZ), (c, C_HZ)):
             phone.tone(hz)
 
         def types(code: str) -> None:
@@ -165,7 +165,7 @@ def test_the_caller_holds_intercepts_flows_and_parks_as_well(stage: Stage, tmp_p
 
         types("*5")
         a.wait("media", held=True)
-        assert_hears_music(b, tmp_path / "held.wav", A_HZ)
+        assert_hears_music(b, tmp_path / "held.wav", B_HZ)
         b.hangup()
         a.wait("state", state="disconnected")
         for code in ("*0", "*1"):
@@ -173,9 +173,9 @@ def test_the_caller_holds_intercepts_flows_and_parks_as_well(stage: Stage, tmp_p
             c.wait("incoming")
             c.answer()
             b.wait("state", state="disconnected")
-            pair_ends(stage, a, A_HZ, c, C_HZ, tmp_path)
+            pair_ends(stage, a, B_HZ, c, C_HZ, tmp_path)
         types("*62")
         a.wait("state", state="disconnected")
-        assert_hears_music(b, tmp_path / "parked.wav", A_HZ)
+        assert_hears_music(b, tmp_path / "parked.wav", B_HZ)
         c.call(f"sip:*7701@127.0.0.1:{stage.sidecar.sip[1]}", from_user="3001")
-        pair_ends(stage, b, B_HZ, c, C_HZ, tmp_path)
+        pair_ends(stage, b, A_HZ, c, C_HZ, tmp_path)
