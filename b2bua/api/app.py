@@ -36,7 +36,7 @@ def create_app(parts: ApiParts) -> FastAPI:
     app.include_router(directory_routes(parts.store, media))
     app.include_router(channel_routes(parts.live))
     app.include_router(event_routes(parts, tokens))
-    app.include_router(webhook_routes(parts.store))
+    app.include_router(webhook_routes(parts.store, private_addresses=parts.settings.webhooks.private_addresses))
     if parts.recordings is not None:
         app.include_router(recording_routes(parts.recordings))
     app.include_router(media_routes(media))

@@ -6,7 +6,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
@@ -15,7 +14,7 @@ from b2bua.api import envelope as crossbar
 from b2bua.api.documents import merged
 from b2bua.api.envelope import Asked
 from b2bua.api.front import asked_of
-from b2bua.metaflows.validation import NOT_A_CLIENT
+from b2bua.metaflows.validation import is_client_url
 from b2bua.store import Ref, Store
 from b2bua.store.rows import Json
 
@@ -35,8 +34,8 @@ OPTIONS: Mapping[str, Callable[[Any], bool]] = {
 class _Shelf:
     """The webhooks of an account, kept inside its document."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, *, private_addresses: bool) -> None:
+        self._store, self._private_addresses = store, private_addresses
 
     def all(self, account_id: str) -> dict[str, Json]:
         return dict(self._store.account(account_id).record.document.get("webhooks") or {})
@@ -63,7 +62,7 @@ class _Shelf:
         return await self.edit(account_id, without)
 
     async def save(self, asked: Asked, account_id: str, webhook_id: str, sent: Any, status: int = 200) -> Response:
-        webhook = checked(sent)
+        webhook = checked(sent, private_addresses=self._private_addresses)
         webhook.setdefault("secret", secrets.token_hex(32))
         revision = await self.edit(account_id, lambda webhooks: webhooks.update({webhook_id: webhook}))
         data = {**webhook, "id": webhook_id}
@@ -75,7 +74,7 @@ def shown(webhook_id: str, webhook: Json) -> Json:
     return {**{key: value for key, value in webhook.items() if key != "secret"}, "id": webhook_id}
 
 
-def checked(sent: Any) -> Json:
+def checked(sent: Any, *, private_addresses: bool) -> Json:
     """What is to be stored. raises Refused"""
     document = dict(sent) if isinstance(sent, dict) else {}
     document.pop("id", None)
@@ -83,7 +82,7 @@ def checked(sent: Any) -> Json:
     for key in TEXTS:
         if not isinstance(document.get(key), str) or not document[key]:
             errors[key] = {"required": {"message": "Field is required but missing"}}
-    if "uri" not in errors and not _is_client_url(document["uri"]):
+    if "uri" not in errors and not is_client_url(document["uri"], private=private_addresses):
         errors["uri"] = {"error": {"message": "invalid client URL", "value": document["uri"]}}
     for key, good in OPTIONS.items():
         if key in document and not good(document[key]):
@@ -99,15 +98,6 @@ def _with_secret(old: Json, sent: Any) -> Any:
     return {"secret": old["secret"], **sent} if isinstance(sent, dict) else sent
 
 
-def _is_client_url(value: str) -> bool:
-    try:
-        url = urlsplit(value)
-        return (url.scheme in ("http", "https") and bool(url.hostname) and url.hostname not in NOT_A_CLIENT
-                and url.port != 0 and _is_text(value))
-    except ValueError:  # its port is none, for one
-        return False
-
-
 def _is_text(value: str) -> bool:
     """Can it be sent? JSON may hold halves of surrogate pairs."""
     try:
@@ -116,10 +106,10 @@ def _is_text(value: str) -> bool:
         return False
 
 
-def webhook_routes(store: Store) -> APIRouter:
+def webhook_routes(store: Store, *, private_addresses: bool) -> APIRouter:
     """List, create, read, replace, patch, remove."""
     router = APIRouter(prefix="/v2/accounts/{account_id}/webhooks", tags=["webhooks"])
-    shelf = _Shelf(store)
+    shelf = _Shelf(store, private_addresses=private_addresses)
 
     @router.get("")
     async def list_webhooks(asked: ThisRequest, account_id: str) -> Response:

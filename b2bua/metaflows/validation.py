@@ -170,7 +170,7 @@ class _Walk:
         for code, message, target, more in _broken(schema, value):
             self._no(path, code, message, target=target, **more, value=value)
             return
-        if schema.get("x-check") == "client-url" and not _is_client_url(value):
+        if schema.get("x-check") == "client-url" and not is_client_url(value):
             self._no(path, "error", "invalid client URL", value=value)
 
     def _node(self, sent: dict[str, Any], filled: dict[str, Any], path: Path) -> None:
@@ -239,11 +239,14 @@ def _broken(schema: Schema, value: Any) -> Iterator[tuple[str, str, Any, dict[st
         yield "pattern", f"Failed to match pattern '{pattern}'", pattern, {}
 
 
-def _is_client_url(value: str) -> bool:
+def is_client_url(value: str, *, private: bool = False) -> bool:
+    """May it be asked for an account? `private`: this machine too."""
     try:
+        value.encode()  # JSON may hold halves of surrogate pairs
         url = urlsplit(value)
-        return url.scheme in ("http", "https") and bool(url.hostname) and url.hostname not in NOT_A_CLIENT
-    except ValueError:
+        return (url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+                and (private or url.hostname not in NOT_A_CLIENT))
+    except ValueError:  # its port is none, for one
         return False
 
 

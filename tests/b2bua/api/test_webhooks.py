@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from b2bua.api.envelope import Refused
 from b2bua.api.stream import EventStream
+from b2bua.api.webhook_routes import checked
 from b2bua.api.webhooks import Webhooks, wants
 from b2bua.calls.events import Event
 from b2bua.store import Ref
@@ -64,6 +66,13 @@ def test_hooks_by_kazoos_names_and_by_ours() -> None:
     assert not wants({"hook": "channel_destroy"}, "call.started")
     assert wants({"hook": "digit.*, call.ended"}, "call.ended")
     assert wants({"hook": "all"}, "anything.happened")
+
+
+def test_this_machine_may_be_told_where_private_addresses_are_allowed() -> None:
+    hook = {"name": "crm", "uri": "http://127.0.0.1:9099/hook", "hook": "all"}
+    assert checked(hook, private_addresses=True) == hook
+    with pytest.raises(Refused):
+        checked(hook, private_addresses=False)
 
 
 class Receiver:
