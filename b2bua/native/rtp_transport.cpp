@@ -3,7 +3,11 @@
 // The pjmedia_transport side of RtpSocket: what PJSIP calls. Thread: SIP, except for packets.
 #include <sys/socket.h>
 
+#include <bitset>
 #include <new>
+
+#include <pjsua-lib/pjsua.h>
+#include <pjsua-lib/pjsua_internal.h>
 
 #include "rtp_socket.hpp"
 
@@ -11,7 +15,24 @@ namespace relay {
 
 namespace {
 
+std::bitset<0x10000> taken;  // RTP ports of legs
+
 RtpSocket* of(pjmedia_transport* tp) { return reinterpret_cast<RtpSocket*>(tp); }
+
+/// PJSUA goes round the range of ports and gives up at a hundred taken ones in a row, so calls that outlast a round
+/// would cost new ones their answer (500). Its next port is one that no leg of ours has.
+void skip_taken()
+{
+    for (pjsua_acc& acc : pjsua_var.acc) {
+        const unsigned first = acc.cfg.rtp_cfg.port, last = first + acc.cfg.rtp_cfg.port_range;
+        if (!acc.valid || acc.next_rtp_port == 0)
+            continue;
+        unsigned port = acc.next_rtp_port;
+        for (unsigned left = acc.cfg.rtp_cfg.port_range / 2; left > 0 && (port > last || taken[port]); left--)
+            port = port + 2 > last ? first : port + 2;
+        acc.next_rtp_port = pj_uint16_t(port);
+    }
+}
 
 pj_status_t op_get_info(pjmedia_transport* tp, pjmedia_transport_info* info)
 {
@@ -105,6 +126,7 @@ pj_status_t op_destroy(pjmedia_transport* tp)
 {
     RtpSocket& socket = *of(tp);
     socket.detach();
+    taken.reset(pj_sockaddr_get_port(&socket.rtp_name));
     pj_sock_close(socket.rtp.fd);
     pj_sock_close(socket.rtcp.fd);
     pj_grp_lock_t* lock = socket.base.grp_lock;
@@ -165,6 +187,8 @@ extern "C" pj_status_t __wrap_pjmedia_transport_udp_attach(pjmedia_endpt* endpt,
     relay::RtpSocket* made = relay::make(endpt, *info);
     if (!made)
         return PJ_ENOMEM;
+    relay::taken.set(pj_sockaddr_get_port(&made->rtp_name));
+    relay::skip_taken();
     *transport = &made->base;
     return PJ_SUCCESS;
 }

@@ -82,6 +82,11 @@ class Ua(asyncio.DatagramProtocol):
                    [*self._own(call_id, f"<sip:{number}@{self.remote[0]}>", "1 INVITE"), self._contact], self._sdp())
         return dialog
 
+    def bye(self, answer: SipMessage) -> None:
+        """Hang up the call that was answered so."""
+        call_id = answer.get("Call-ID")
+        self._send(f"BYE {answer.get('Contact').strip('<>')} SIP/2.0", self._own(call_id, answer.get("To"), "2 BYE"))
+
     def _own(self, call_id: str, to: str, cseq: str) -> list[tuple[str, str]]:
         host, port = self.local
         return [("Via", f"SIP/2.0/UDP {host}:{port};branch=z9hG4bK{time.monotonic_ns()}"), ("Max-Forwards", "70"),

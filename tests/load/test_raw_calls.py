@@ -203,6 +203,23 @@ def test_late_packets_of_an_ended_call_do_not_enter_the_next_one(
     asyncio.run(run())
 
 
+def test_calls_that_outlast_a_round_of_the_ports_do_not_cost_new_ones_their_answer(
+        where: tuple[Address, Address]) -> None:
+    """PJSUA tries a hundred pairs of ports in a row and then answers 500."""
+    standing, room = 52, 10
+
+    async def run(ours: Sidecar) -> None:
+        async with (Ua.open(where[0], ours.sip, where[0], events=True) as a,
+                    Ua.open(where[1], ours.sip, where[1], events=True) as b, asyncio.timeout(4 * WAIT_S)):
+            await asyncio.gather(*(a.invite(NUMBER + index).answered for index in range(standing)))
+            for number in range(NUMBER + standing, NUMBER + standing + room + 5):
+                a.bye(await a.invite(number).answered)
+                await next(dialog for dialog in b.dialogs.values() if dialog.number == number).ended
+
+    with product(where, CALL_PORTS * (standing + room)) as ours:
+        asyncio.run(run(ours))
+
+
 def test_after_a_re_invite_the_old_address_is_not_heard_any_more(
         ours: Sidecar, where: tuple[Address, Address]) -> None:
     async def run() -> None:
