@@ -33,7 +33,8 @@ class Live:
 
     async def _on_sip(self, work: Coroutine[Any, Any, T], wait_s: float = 0.0) -> T:
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        return await asyncio.wait_for(asyncio.wrap_future(future), ANSWER_LIMIT_S + wait_s)
+        async with asyncio.timeout(ANSWER_LIMIT_S + wait_s):
+            return await asyncio.wrap_future(future)
 
     async def channels(self, account_id: str) -> list[dict[str, Any]]:
         """Every leg of the account's calls."""

@@ -75,6 +75,12 @@ def test_no_python_runs_on_a_media_thread() -> None:
         assert not re.search(r"pj\.(AudioMediaPort|LogWriter)\b", path.read_text()), path
 
 
+def test_nobody_uses_a_wait_that_swallows_cancellation() -> None:
+    """asyncio.wait_for of Python 3.11 does when both come at once (gh-86296): `asyncio.timeout` instead."""
+    for path in PRODUCT:
+        assert "asyncio.wait_for(" not in path.read_text(), path
+
+
 def test_the_example_configuration_is_good() -> None:
     settings = load(ROOT / "config" / "example.yaml")
     assert set(settings.peers) == {"trunk", "pbx"}

@@ -92,7 +92,8 @@ class Webhooks:
         try:
             while True:
                 try:
-                    event = await asyncio.wait_for(queue.get(), IDLE_S)
+                    async with asyncio.timeout(IDLE_S):
+                        event = await queue.get()
                 except TimeoutError:
                     if queue.empty():
                         return

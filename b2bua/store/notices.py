@@ -53,7 +53,8 @@ async def _follow(connection: AsyncConnection, heard: Callable[[], None]) -> Non
         heard()
         while not lost.is_set():
             try:
-                await asyncio.wait_for(lost.wait(), ALIVE_S)
+                async with asyncio.timeout(ALIVE_S):
+                    await lost.wait()
             except TimeoutError:
                 await connection.execute(sa.select(1))
     finally:

@@ -250,7 +250,8 @@ class Store(Memory):
         was_down = False
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), POLL_S)
+                async with asyncio.timeout(POLL_S):
+                    await self._news.wait()
             self._news.clear()
             try:
                 await self._guarded(self._catch_up())
