@@ -17,6 +17,7 @@ _MP3_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  
 _SUBTYPES = {"mp3": "MPEG_LAYER_III", "wav": "PCM_16", "flac": "PCM_16", "ogg": "VORBIS"}
 _MP3_LEVEL = 0.7  # of libsndfile's 0..1: about 64 kbit/s for two voices
 _BLOCK = 65536  # frames at once
+_MODE = 0o640  # what people say is not for everybody on the machine
 
 
 def fitting_rate(rate_hz: int | None, format_: str, own_hz: int) -> int:
@@ -34,6 +35,7 @@ def encode(source: Path, target: Path, format_: str, rate_hz: int) -> None:
         resampler = soxr.ResampleStream(sound.samplerate, rate_hz, sound.channels, dtype="int16") \
             if rate_hz != sound.samplerate else None
         quality = {"compression_level": _MP3_LEVEL, "bitrate_mode": "AVERAGE"} if format_ == "mp3" else {}
+        target.touch(_MODE)
         with soundfile.SoundFile(target, "w", rate_hz, sound.channels, _SUBTYPES[format_], format=format_.upper(),
                                  **quality) as out:
             while len(block := sound.read(_BLOCK, dtype="int16", always_2d=True)):

@@ -42,6 +42,7 @@ async def test_F85_format_and_sample_rate_are_as_asked(tmp_path: Path, format_: 
     found = soundfile.info(studio.path(recording))
     assert (found.samplerate, found.channels, found.format) == (16000, 2, format_.upper())
     assert found.duration == pytest.approx(1.0, abs=0.08)  # mp3 has frames of 36 ms
+    assert studio.path(recording).stat().st_mode & 0o007 == 0, "not for everybody on the machine"
     manifest = studio.manifest(recording)
     assert (manifest["media_type"], manifest["tracks"][0]["sample_rate_hz"]) == (format_, 16000)
     assert manifest["content_type"] == {"mp3": "audio/mpeg"}.get(format_, f"audio/{format_}")
