@@ -11,6 +11,7 @@ import httpx
 
 from b2bua import web
 from b2bua.calls.sounds import SoundError
+from b2bua.calls.tasks import Tasks
 from b2bua.media.workshop import Workshop
 from b2bua.metaflows.scripts import Answer, ScriptError
 from config.sections import Pivot
@@ -25,7 +26,7 @@ class WebScripts:
 
     def __init__(self, settings: Pivot, workshop: Workshop) -> None:
         self._settings, self._workshop = settings, workshop
-        self._telling: set[asyncio.Task[None]] = set()
+        self._telling = Tasks()
 
     async def ask(self, account_id: str | None, method: str, url: str, fields: Mapping[str, str]) -> Answer:
         """As of the protocol."""
@@ -36,9 +37,7 @@ class WebScripts:
 
     def tell(self, account_id: str | None, url: str, fields: Mapping[str, str]) -> None:
         """As of the protocol."""
-        task = asyncio.get_running_loop().create_task(self._tell(account_id, url, fields))
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+        self._telling.add(self._tell(account_id, url, fields), "telling the end of a call")
 
     async def _tell(self, account_id: str | None, url: str, fields: Mapping[str, str]) -> None:
         try:

@@ -49,7 +49,7 @@ def _same(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:
-        shutil.copyfile(source, target)
+        shutil.copy(source, target)
 
 
 def sha256(path: Path) -> str:

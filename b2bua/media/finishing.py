@@ -218,7 +218,7 @@ def _move(source: Path, target: Path) -> None:
         os.replace(source, target)
     except OSError:
         beside = target.with_name(target.name + ".part")
-        shutil.copyfile(source, beside)
+        shutil.copy(source, beside)  # and who may read it
         os.replace(beside, target)
         source.unlink()
 

@@ -96,7 +96,6 @@ class Speech:
         asyncio.get_running_loop().call_later(FORGET_S, sound.file.unlink, True)
         return sound
 
-
     def _forget_later(self, file: Path, seconds: float) -> None:
         """When nobody has used it for `keep_s`; what somebody hears is mapped, and stays until he has heard it."""
         asyncio.get_running_loop().call_later(seconds, self._forget, file)

@@ -163,11 +163,16 @@ async def test_who_dies_before_the_first_byte_leaves_nothing_behind(tmp_path: Pa
     assert files(tmp_path / "left" / "work") == []
 
 
+def sealing(tmp_path: Path) -> Studio:
+    """It has a public key; the private one lies beside it."""
+    for name, pem in zip(("private", "public"), new_pair(), strict=True):
+        (tmp_path / name).write_bytes(pem)
+    return Studio(tmp_path / "r", public_key=tmp_path / "public")
+
+
 @in_no_time
 async def test_with_a_public_key_only_its_owner_can_listen(tmp_path: Path) -> None:
-    for name, text in zip(("private", "public"), new_pair(), strict=True):
-        (tmp_path / name).write_bytes(text)
-    studio = Studio(tmp_path / "r", public_key=tmp_path / "public")
+    studio = sealing(tmp_path)
     call, _, _ = studio.stage.talks()
     recording = studio.start(call)
     studio.speak(3)
@@ -183,9 +188,7 @@ async def test_with_a_public_key_only_its_owner_can_listen(tmp_path: Path) -> No
 
 @in_no_time
 async def test_what_a_process_that_died_left_in_plain_is_sealed_at_the_next_start(tmp_path: Path) -> None:
-    for name, pem in zip(("private", "public"), new_pair(), strict=True):
-        (tmp_path / name).write_bytes(pem)
-    studio = Studio(tmp_path / "r", public_key=tmp_path / "public")
+    studio = sealing(tmp_path)
     call, _, _ = studio.stage.talks()
     recording = studio.start(call, format="mp3")
     studio.speak(60)

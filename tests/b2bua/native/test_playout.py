@@ -6,33 +6,23 @@ from __future__ import annotations
 import ctypes
 import os
 import random
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-HERE = Path(__file__).parent
-NATIVE = HERE.parents[2] / "b2bua/native"
 HOUR_S = float(os.environ.get("B2BUA_PLAYOUT_S", "900"))  # how much of it
 SETTLES_S = 1.0  # after a stream has begun anew
 STEP_S = 0.020  # two channels are in step when they are apart by no more
 NETWORK_S = 0.030  # of the least delayed packets
 
-pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
-
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def library(compiled: Any) -> Any:
     """playout.cpp as a shared library."""
-    path = tmp_path_factory.mktemp("playout") / "playout.so"
-    subprocess.run(["g++", "-O2", "-std=c++14", "-Wall", "-Werror", "-shared", "-fPIC", f"-I{NATIVE}", "-o", str(path),
-                    str(NATIVE / "playout.cpp"), str(HERE / "playout_harness.cpp")], check=True)
-    loaded = ctypes.CDLL(str(path))
+    loaded = compiled("playout")
     loaded.playout_new.restype = ctypes.c_void_p
     loaded.playout_hear.restype = ctypes.c_longlong
     return loaded

@@ -5,34 +5,24 @@ from __future__ import annotations
 
 import ctypes
 import itertools
-import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-HERE = Path(__file__).parent
-NATIVE = HERE.parents[2] / "b2bua/native"
 OWN, RELAY, OTHER = 1, 2, 3  # sources
 SSRC = 0xCAFE
 UNITS, CLOCK_HZ = 160, 8000
 TICK_US = 20_000
 
-pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
-
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def library(compiled: Any) -> Any:
     """relay_wire.cpp as a shared library."""
-    path = tmp_path_factory.mktemp("wire") / "wire.so"
-    subprocess.run(["g++", "-O1", "-std=c++14", "-Wall", "-Werror", "-shared", "-fPIC", f"-I{NATIVE}", "-o", str(path),
-                    str(NATIVE / "relay_wire.cpp"), str(HERE / "relay_wire_harness.cpp")], check=True)
-    loaded = ctypes.CDLL(str(path))
+    loaded = compiled("relay_wire")
     loaded.wire_new.restype = ctypes.c_void_p
     return loaded
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import shutil
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +16,6 @@ from tests.corpus import speech
 from tests.corpus.limits import LIMITS, Case
 from tests.peers.sound import decode_pcmu, encode_pcmu
 
-HERE = Path(__file__).parent
-NATIVE = HERE.parents[2] / "b2bua/native"
 PASS, HOLD, MUTE = 0, 1, 2
 ALL = 0xFFFF
 SILENCE = b"\xff"
@@ -27,16 +23,11 @@ LEAK_MS = 11.0  # at the begin of a tone: one block of 10 ms, and what of the ne
 # beyond what a line in the middle of a call has
 HARD = ("dial tone", "hum", "refused", "all limits", "SNR", "packet")
 
-pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
-
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def library(compiled: Any) -> Any:
     """tone_guard.cpp as a shared library."""
-    path = tmp_path_factory.mktemp("guard") / "guard.so"
-    subprocess.run(["g++", "-O2", "-std=c++14", "-Wall", "-Werror", "-shared", "-fPIC", f"-I{NATIVE}", "-o", str(path),
-                    str(NATIVE / "tone_guard.cpp"), str(HERE / "tone_guard_harness.cpp")], check=True)
-    loaded = ctypes.CDLL(str(path))
+    loaded = compiled("tone_guard")
     loaded.guard_new.restype = ctypes.c_void_p
     return loaded
 
